@@ -1,0 +1,91 @@
+"""Time what a program does once: import, registration, the first request.
+
+Must not know: how requests are timed.
+
+How it works: imports are timed from outside, as the life of a whole interpreter less
+that of one which imports nothing. Registration is timed on one application of 10,000
+rules, and so is the first request to it, which pays for what registration put off.
+"""
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from time import perf_counter
+
+from bench.table import Comparison, Rounds
+from bench.wsgi import Visit, environ
+
+RULES = 10_000
+SIDES = ("carboy", "flask")
+
+#: What a fresh interpreter runs, with the framework's name filled in.
+PROGRAMS = {
+    "import": "import {}",
+    "import, first answer": (
+        "from {} import Flask; app = Flask('hello'); app.route('/')(lambda: '')\n"
+        "app.test_client().get('/')"
+    ),
+}
+
+
+def compare_imports(rounds: int) -> Iterator[Comparison]:
+    """Milliseconds that a program takes before it can do anything."""
+    sources = {"bare": "pass"} | {
+        f"{side} {what}": program.format(side)
+        for what, program in PROGRAMS.items()
+        for side in SIDES
+    }
+    lives: dict[str, list[float]] = {name: [] for name in sources}
+    for source in sources.values():
+        life(source)  # writes the compiled modules, so that no round has to
+    for _ in range(rounds):
+        for name, source in sources.items():
+            lives[name].append(life(source) * 1e3)
+    bare = min(lives["bare"])
+    for what in PROGRAMS:
+        ours, theirs = (
+            Rounds(tuple(value - bare for value in lives[f"{side} {what}"]))
+            for side in SIDES
+        )
+        goal = 1 / 0.65 if what == "import" else None
+        yield Comparison(what, "ms", ours, "flask", theirs, goal)
+
+
+def life(source: str) -> float:
+    """Seconds from the start to the end of an interpreter that runs *source*."""
+    start = perf_counter()
+    subprocess.run([sys.executable, "-c", source], check=True)
+    return perf_counter() - start
+
+
+def compare_registration(rounds: int, rules: int = RULES) -> Iterator[Comparison]:
+    """Milliseconds to register *rules* rules, and to answer the first request then."""
+    times: dict[str, list[tuple[float, float]]] = {side: [] for side in SIDES}
+    for _ in range(rounds):
+        for side in SIDES:
+            times[side].append(register(side, rules))
+    steps = ((f"register {rules:,} rules", 10.0), ("first request after it", None))
+    for step, (what, goal) in enumerate(steps):
+        ours, theirs = (
+            Rounds(tuple(pair[step] for pair in times[side])) for side in SIDES
+        )
+        yield Comparison(what, "ms", ours, "flask", theirs, goal)
+
+
+def register(side: str, rules: int) -> tuple[float, float]:
+    """Milliseconds for *rules* registrations, and for the first request after them."""
+    app = importlib.import_module(side).Flask(__name__)
+
+    def view(name: str, number: int) -> str:
+        return f"{name} {number}"
+
+    start = perf_counter()
+    for i in range(rules):
+        app.add_url_rule(f"/cellar-{i}/<name>/<int:number>", f"view_{i}", view)
+    registered = perf_counter()
+    body = Visit(app, environ(f"/cellar-{rules - 1}/ada/7"))()
+    answered = perf_counter()
+    if body != b"ada 7":
+        raise AssertionError(f"{side} answered {body!r} after {rules} registrations")
+    return (registered - start) * 1e3, (answered - registered) * 1e3

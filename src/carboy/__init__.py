@@ -1,0 +1,131 @@
+"""Carboy: the Flask API on a new engine.
+
+Lives here: the public names. Those that need Jinja or the command line are imported when they
+are first asked for, so that ``import carboy`` stays cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import json
+from ._version import __version__ as __version__
+from .app import Flask
+from .blueprints import Blueprint
+from .config import Config
+from .ctx import (
+    after_this_request,
+    copy_current_request_context,
+    has_app_context,
+    has_request_context,
+)
+from .globals import current_app, g, request, session
+from .helpers import (
+    abort,
+    flash,
+    get_flashed_messages,
+    get_template_attribute,
+    make_response,
+    redirect,
+    send_file,
+    send_from_directory,
+    stream_with_context,
+    url_for,
+)
+from .json import jsonify
+from .signals import (
+    appcontext_popped,
+    appcontext_pushed,
+    appcontext_tearing_down,
+    before_render_template,
+    got_request_exception,
+    message_flashed,
+    request_finished,
+    request_started,
+    request_tearing_down,
+    template_rendered,
+)
+from .wrappers import Request, Response
+
+if TYPE_CHECKING:
+    from .flask_alias import install_as_flask
+    from .templating import (
+        render_template,
+        render_template_string,
+        stream_template,
+        stream_template_string,
+    )
+
+#: Where the names are that are imported when they are first asked for.
+_LATER = {
+    "install_as_flask": ".flask_alias",
+    "render_template": ".templating",
+    "render_template_string": ".templating",
+    "stream_template": ".templating",
+    "stream_template_string": ".templating",
+}
+
+#: Names of earlier lines of Flask, and the library that they came from.
+_OLD = {"Markup": "markupsafe", "escape": "markupsafe"}
+
+# So that a star import brings the later ones as well.
+__all__ = [
+    "Blueprint",
+    "Config",
+    "Flask",
+    "Request",
+    "Response",
+    "abort",
+    "after_this_request",
+    "appcontext_popped",
+    "appcontext_pushed",
+    "appcontext_tearing_down",
+    "before_render_template",
+    "copy_current_request_context",
+    "current_app",
+    "flash",
+    "g",
+    "get_flashed_messages",
+    "get_template_attribute",
+    "got_request_exception",
+    "has_app_context",
+    "has_request_context",
+    "install_as_flask",
+    "json",
+    "jsonify",
+    "make_response",
+    "message_flashed",
+    "redirect",
+    "render_template",
+    "render_template_string",
+    "request",
+    "request_finished",
+    "request_started",
+    "request_tearing_down",
+    "send_file",
+    "send_from_directory",
+    "session",
+    "stream_template",
+    "stream_template_string",
+    "stream_with_context",
+    "template_rendered",
+    "url_for",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if (module := _LATER.get(name)) is not None:
+        value = getattr(import_module(module, __name__), name)
+        setattr(import_module(__name__), name, value)
+        return value
+    if (library := _OLD.get(name)) is not None:
+        import warnings
+
+        warnings.warn(
+            f"'flask.{name}' is deprecated. Import '{name}' from '{library}' instead.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return getattr(import_module(library), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,751 @@
+"""The application class.
+
+Lives here: ``Flask``, its settings, and the registering and building that concern the
+application as a whole. Thin over the layers below: what blueprints share is in ``scaffold``,
+how requests are answered in ``pipeline``, and how servers reach it in ``gateways``.
+Must not know: the command line and the servers, but for the methods that start them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Mapping, ValuesView
+from datetime import timedelta
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from werkzeug.datastructures import ImmutableDict
+from werkzeug.exceptions import Aborter
+from werkzeug.routing import BuildError
+from werkzeug.utils import redirect as _wz_redirect
+
+from .config import Config, ConfigAttribute
+from .ctx import _AppCtxGlobals
+from .gateways.wsgi import wsgi_app
+from .globals import _cv_ctx
+from .helpers import (
+    _split_blueprint_path,
+    get_debug_flag,
+    get_load_dotenv,
+)
+from .json.provider import DefaultJSONProvider, JSONProvider
+from .logging import create_logger
+from .pipeline import Pipeline, _of
+from .routing import Map, Rule
+from .scaffold import _endpoint_from_view_func, find_package, setupmethod
+from .sessions import SecureCookieSessionInterface, SessionInterface
+from .wrappers import Request, Response
+
+if TYPE_CHECKING:
+    import logging
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from jinja2 import Environment
+    from werkzeug.wrappers import Response as BaseResponse
+
+    from . import typing as ft
+    from .blueprints import Blueprint
+    from .ctx import RequestContext
+    from .templating import DispatchingJinjaLoader
+    from .testing import FlaskClient, FlaskCliRunner
+
+T_shell_context_processor = TypeVar(
+    "T_shell_context_processor", bound="ft.ShellContextProcessorCallable"
+)
+T_teardown = TypeVar("T_teardown", bound="ft.TeardownCallable")
+T_template_filter = TypeVar("T_template_filter", bound="ft.TemplateFilterCallable")
+T_template_global = TypeVar("T_template_global", bound="ft.TemplateGlobalCallable")
+T_template_test = TypeVar("T_template_test", bound="ft.TemplateTestCallable")
+
+
+def _make_timedelta(value: timedelta | int | None) -> timedelta | None:
+    if value is None or isinstance(value, timedelta):
+        return value
+    return timedelta(seconds=value)
+
+
+class _Imported:
+    """A class attribute whose value is imported when it is first asked for."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+
+    def __get__(self, obj: object, owner: type | None = None) -> Any:
+        from importlib import import_module
+
+        return getattr(import_module(self._module, __package__), self._name)
+
+
+class Flask(Pipeline):
+    """An application: it holds the views, the settings and everything else, and answers requests.
+
+    ::
+
+        from carboy import Flask
+        app = Flask(__name__)
+
+    :param import_name: the module or package it belongs to, usually ``__name__``; templates,
+        static files and resources are looked for beside it
+    :param static_url_path: where static files are served; the folder's name when left out
+    :param static_folder: the folder of static files, relative to *root_path*
+    :param static_host: the host for the static route, with *host_matching*
+    :param host_matching: match rules by host as well
+    :param subdomain_matching: match rules by the subdomain below ``SERVER_NAME``
+    :param template_folder: the folder of templates, relative to *root_path*
+    :param instance_path: a folder for what belongs to a deployment, absolute
+    :param instance_relative_config: read configuration files from the instance folder
+    :param root_path: the folder that other paths are relative to; the module's when left out
+    """
+
+    #: Replace these in a subclass or on an application to have another class used.
+    request_class: type[Request] = Request
+    response_class: type[Response] = Response
+    aborter_class: type[Aborter] = Aborter
+    jinja_environment: type[Environment] = _Imported(".templating", "Environment")  # type: ignore[assignment]
+    app_ctx_globals_class: type[_AppCtxGlobals] = _AppCtxGlobals
+    config_class: type[Config] = Config
+    json_provider_class: type[JSONProvider] = DefaultJSONProvider
+    url_rule_class: type[Rule] = Rule
+    url_map_class: type[Map] = Map
+    session_interface: SessionInterface = SecureCookieSessionInterface()
+    test_client_class: type[FlaskClient] | None = None
+    test_cli_runner_class: type[FlaskCliRunner] | None = None
+
+    testing = ConfigAttribute[bool]("TESTING")
+    secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
+    permanent_session_lifetime = ConfigAttribute[timedelta](
+        "PERMANENT_SESSION_LIFETIME",
+        get_converter=_make_timedelta,  # type: ignore[arg-type]
+    )
+
+    #: Options for the Jinja environment.
+    jinja_options: dict[str, Any] = {}
+
+    #: What the configuration begins with.
+    default_config: Mapping[str, Any] = ImmutableDict(
+        {
+            "DEBUG": None,
+            "TESTING": False,
+            "PROPAGATE_EXCEPTIONS": None,
+            "SECRET_KEY": None,
+            "SECRET_KEY_FALLBACKS": None,
+            "PERMANENT_SESSION_LIFETIME": timedelta(days=31),
+            "USE_X_SENDFILE": False,
+            "TRUSTED_HOSTS": None,
+            "SERVER_NAME": None,
+            "APPLICATION_ROOT": "/",
+            "SESSION_COOKIE_NAME": "session",
+            "SESSION_COOKIE_DOMAIN": None,
+            "SESSION_COOKIE_PATH": None,
+            "SESSION_COOKIE_HTTPONLY": True,
+            "SESSION_COOKIE_SECURE": False,
+            "SESSION_COOKIE_PARTITIONED": False,
+            "SESSION_COOKIE_SAMESITE": None,
+            "SESSION_REFRESH_EACH_REQUEST": True,
+            "MAX_CONTENT_LENGTH": None,
+            "MAX_FORM_MEMORY_SIZE": 500_000,
+            "MAX_FORM_PARTS": 1_000,
+            "SEND_FILE_MAX_AGE_DEFAULT": None,
+            "TRAP_BAD_REQUEST_ERRORS": None,
+            "TRAP_HTTP_EXCEPTIONS": False,
+            "EXPLAIN_TEMPLATE_LOADING": False,
+            "PREFERRED_URL_SCHEME": "http",
+            "TEMPLATES_AUTO_RELOAD": None,
+            "MAX_COOKIE_SIZE": 4093,
+            "PROVIDE_AUTOMATIC_OPTIONS": True,
+        }
+    )
+
+    def __init__(
+        self,
+        import_name: str,
+        static_url_path: str | None = None,
+        static_folder: str | os.PathLike[str] | None = "static",
+        static_host: str | None = None,
+        host_matching: bool = False,
+        subdomain_matching: bool = False,
+        template_folder: str | os.PathLike[str] | None = "templates",
+        instance_path: str | None = None,
+        instance_relative_config: bool = False,
+        root_path: str | None = None,
+    ) -> None:
+        super().__init__(
+            import_name=import_name,
+            static_folder=static_folder,
+            static_url_path=static_url_path,
+            template_folder=template_folder,
+            root_path=root_path,
+        )
+        if instance_path is None:
+            instance_path = self.auto_find_instance_path()
+        elif not os.path.isabs(instance_path):
+            raise ValueError(
+                "If an instance path is provided it must be absolute."
+                " A relative path was given instead."
+            )
+        #: The folder for what belongs to a deployment.
+        self.instance_path = instance_path
+        #: The settings.
+        self.config = self.make_config(instance_relative_config)
+        #: Raises HTTP errors for ``abort``.
+        self.aborter = self.make_aborter()
+        #: Reads and writes JSON.
+        self.json = self.json_provider_class(self)
+        #: Called with ``(error, endpoint, values)`` when a URL cannot be built.
+        self.url_build_error_handlers: list[Callable[[Exception, str, dict[str, Any]], str]] = []
+        #: Called when an application context ends.
+        self.teardown_appcontext_funcs: list[ft.TeardownCallable] = []
+        #: Called for the variables of ``carboy shell``.
+        self.shell_context_processors: list[ft.ShellContextProcessorCallable] = []
+        #: The blueprints by the name under which they are registered.
+        self.blueprints: dict[str, Blueprint] = {}
+        #: A place for the state of extensions, by their name.
+        self.extensions: dict[str, Any] = {}
+        #: The rules.
+        self.url_map = self.url_map_class(host_matching=host_matching)
+        self.subdomain_matching = subdomain_matching
+        self._got_first_request = False
+        self.template_context_processors[None].append(_template_context)
+        self._add_static_route(static_host, host_matching)
+
+    def _add_static_route(self, static_host: str | None, host_matching: bool) -> None:
+        if not self.has_static_folder:
+            return
+        assert bool(static_host) == host_matching, "Invalid static_host/host_matching combination"
+        # A plain reference would keep every application alive until the garbage collector comes.
+        reference = weakref.ref(self)
+
+        def static(**kwargs: Any) -> Response:
+            app = reference()
+            assert app is not None
+            return app.send_static_file(**kwargs)
+
+        self.add_url_rule(
+            f"{self.static_url_path}/<path:filename>",
+            endpoint="static",
+            host=static_host,
+            view_func=static,
+        )
+
+    def _check_setup_finished(self, f_name: str) -> None:
+        if self._got_first_request:
+            raise AssertionError(
+                f"The setup method '{f_name}' can no longer be called on the"
+                " application. It has already handled its first request, any changes"
+                " will not be applied consistently.\n"
+                "Make sure all imports, decorators, functions, etc. needed to set up"
+                " the application are done before running it."
+            )
+
+    # Settings
+
+    @cached_property
+    def name(self) -> str:  # type: ignore[override]
+        """The import name, or the name of the file when it is run as a script."""
+        if self.import_name == "__main__":
+            file: str | None = getattr(sys.modules["__main__"], "__file__", None)
+            if file is not None:
+                return os.path.splitext(os.path.basename(file))[0]
+        return self.import_name
+
+    @cached_property
+    def logger(self) -> logging.Logger:  # type: ignore[override]
+        """The standard logger with the name of the application; at level DEBUG in debug mode."""
+        return create_logger(self)
+
+    @property
+    def debug(self) -> bool:
+        """Whether debug mode is on; the same as ``config["DEBUG"]``."""
+        return self.config["DEBUG"]  # type: ignore[no-any-return]
+
+    @debug.setter
+    def debug(self, value: bool) -> None:
+        self.config["DEBUG"] = value
+        if self.config["TEMPLATES_AUTO_RELOAD"] is None and "jinja_env" in vars(self):
+            self.jinja_env.auto_reload = value
+
+    def make_config(self, instance_relative: bool = False) -> Config:
+        """The configuration of a new application; to override.
+
+        :param instance_relative: read files from the instance folder
+        """
+        root_path = self.instance_path if instance_relative else self.root_path
+        defaults = {**self.default_config, "DEBUG": get_debug_flag()}
+        return self.config_class(root_path, defaults)
+
+    def make_aborter(self) -> Aborter:
+        """The object that ``abort`` calls; to override."""
+        return self.aborter_class()
+
+    def auto_find_instance_path(self) -> str:
+        """The folder ``instance`` beside the module, or one below the prefix it is installed in."""
+        prefix, package_path = find_package(self.import_name)
+        if prefix is None:
+            return os.path.join(package_path, "instance")
+        return os.path.join(prefix, "var", f"{self.name}-instance")
+
+    def open_instance_resource(
+        self, resource: str, mode: str = "rb", encoding: str | None = "utf-8"
+    ) -> IO[Any]:
+        """Open a file of the instance folder; unlike ``open_resource``, also for writing.
+
+        :param resource: a path relative to :attr:`instance_path`
+        :param mode: as of ``open``
+        :param encoding: of the text, when it is not opened for bytes
+        """
+        path = os.path.join(self.instance_path, resource)
+        return open(path, mode, encoding=None if "b" in mode else encoding)
+
+    def open_resource(
+        self, resource: str, mode: str = "rb", encoding: str | None = None
+    ) -> IO[Any]:
+        """Open a file that lies beside the module, for reading.
+
+        :param resource: a path relative to ``root_path``
+        :param mode: ``"r"``, ``"rt"`` or ``"rb"``
+        :param encoding: of the text, when it is not opened for bytes
+        """
+        return super().open_resource(resource, mode, encoding)
+
+    # Registering
+
+    @setupmethod
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: ft.RouteCallable | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Register *rule* for *endpoint*, and *view_func* as its view; what ``route`` calls.
+
+        :param rule: a path with variables, as in Werkzeug
+        :param endpoint: the name for building URLs; the function's name when left out
+        :param view_func: the view; may be given later with :meth:`endpoint`
+        :param provide_automatic_options: answer ``OPTIONS`` without a view of its own; by
+            default when *methods* does not name it
+        :param options: ``methods`` and what else ``werkzeug.routing.Rule`` takes
+        :raises AssertionError: the endpoint has another view
+        """
+        if endpoint is None:
+            endpoint = _endpoint_from_view_func(view_func)  # type: ignore[arg-type]
+        methods = options.pop("methods", None)
+        if methods is None:
+            methods = getattr(view_func, "methods", None) or ("GET",)
+        if isinstance(methods, str):
+            raise TypeError(
+                "Allowed methods must be a list of strings, for"
+                ' example: @app.route(..., methods=["POST"])'
+            )
+        methods = {item.upper() for item in methods}
+        required: Iterable[str] = getattr(view_func, "required_methods", ())
+        if provide_automatic_options is None:
+            provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
+        if provide_automatic_options is None:
+            provide_automatic_options = (
+                "OPTIONS" not in methods and self.config["PROVIDE_AUTOMATIC_OPTIONS"]
+            )
+            if provide_automatic_options:
+                methods.add("OPTIONS")
+        methods.update(required)
+
+        rule_object = self.url_rule_class(rule, methods=methods, endpoint=endpoint, **options)
+        rule_object.provide_automatic_options = provide_automatic_options  # type: ignore[attr-defined]
+        self.url_map.add(rule_object)
+
+        if view_func is not None:
+            old = self.view_functions.get(endpoint)
+            if old is not None and old != view_func:
+                raise AssertionError(
+                    "View function mapping is overwriting an existing"
+                    f" endpoint function: {endpoint}"
+                )
+            self.view_functions[endpoint] = view_func
+
+    @setupmethod
+    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+        """Register a blueprint, with other settings than its own where they are given.
+
+        :param blueprint: the blueprint
+        :param options: ``name``, ``url_prefix``, ``subdomain``, ``url_defaults``, ``cli_group``,
+            and what functions given to its ``record`` look for
+        """
+        blueprint.register(self, options)
+
+    def iter_blueprints(self) -> ValuesView[Blueprint]:
+        """The blueprints in the order in which they were registered."""
+        return self.blueprints.values()
+
+    @setupmethod
+    def teardown_appcontext(self, f: T_teardown) -> T_teardown:
+        """Call *f* at the end of an application context, with its exception, if any."""
+        self.teardown_appcontext_funcs.append(f)
+        return f
+
+    @setupmethod
+    def shell_context_processor(self, f: T_shell_context_processor) -> T_shell_context_processor:
+        """Add what *f* returns, a dictionary, to the variables of ``carboy shell``."""
+        self.shell_context_processors.append(f)
+        return f
+
+    def make_shell_context(self) -> dict[str, Any]:
+        """The variables of ``carboy shell``."""
+        from .globals import g
+
+        context: dict[str, Any] = {"app": self, "g": g}
+        for processor in self.shell_context_processors:
+            context.update(processor())
+        return context
+
+    # Templates
+
+    @cached_property
+    def jinja_env(self) -> Environment:
+        """The Jinja environment, made when it is first used."""
+        return self.create_jinja_environment()
+
+    def create_jinja_environment(self) -> Environment:
+        """A Jinja environment with the application's options, globals and policies."""
+        from .globals import g, request, session
+        from .helpers import get_flashed_messages
+
+        options = dict(self.jinja_options)
+        options.setdefault("autoescape", self.select_jinja_autoescape)
+        auto_reload = self.config["TEMPLATES_AUTO_RELOAD"]
+        options.setdefault("auto_reload", self.debug if auto_reload is None else auto_reload)
+        env = self.jinja_environment(self, **options)  # type: ignore[arg-type]
+        env.globals.update(
+            url_for=self.url_for,
+            get_flashed_messages=get_flashed_messages,
+            config=self.config,
+            # Templates have these from the context processor; imported ones need the proxies.
+            request=request,
+            session=session,
+            g=g,
+        )
+        env.policies["json.dumps_function"] = self.json.dumps
+        return env
+
+    def create_global_jinja_loader(self) -> DispatchingJinjaLoader:
+        """The loader of the Jinja environment; to override."""
+        from .templating import DispatchingJinjaLoader
+
+        return DispatchingJinjaLoader(self)
+
+    def select_jinja_autoescape(self, filename: str | None) -> bool:
+        """Whether a template's variables are escaped: by the ending of its name.
+
+        :param filename: ``None`` for a template that is a string
+        """
+        if filename is None:
+            return True
+        return filename.endswith((".html", ".htm", ".xml", ".xhtml", ".svg"))
+
+    def update_template_context(self, context: dict[str, Any]) -> None:
+        """Add what the context processors give to *context*; what is there already stays.
+
+        :param context: the variables of a template
+        """
+        names: tuple[str | None, ...] = (None,)
+        ctx = _cv_ctx.get(None)
+        if ctx is not None and ctx._request_ctx is not None:
+            names = (None, *reversed(ctx._request_ctx.request.blueprints))
+        given = context.copy()
+        for processor in _of(self.template_context_processors, names):
+            context.update(self._call(processor))
+        context.update(given)
+
+    @setupmethod
+    def template_filter(
+        self, name: str | None = None
+    ) -> Callable[[T_template_filter], T_template_filter]:
+        """Register the decorated function as a filter.
+
+        :param name: the function's own when left out
+        """
+
+        def decorator(f: T_template_filter) -> T_template_filter:
+            self.add_template_filter(f, name=name)
+            return f
+
+        return decorator
+
+    @setupmethod
+    def add_template_filter(self, f: ft.TemplateFilterCallable, name: str | None = None) -> None:
+        """Register *f* as a filter; the same as :meth:`template_filter`."""
+        self.jinja_env.filters[name or f.__name__] = f
+
+    @setupmethod
+    def template_test(
+        self, name: str | None = None
+    ) -> Callable[[T_template_test], T_template_test]:
+        """Register the decorated function as a test.
+
+        :param name: the function's own when left out
+        """
+
+        def decorator(f: T_template_test) -> T_template_test:
+            self.add_template_test(f, name=name)
+            return f
+
+        return decorator
+
+    @setupmethod
+    def add_template_test(self, f: ft.TemplateTestCallable, name: str | None = None) -> None:
+        """Register *f* as a test; the same as :meth:`template_test`."""
+        self.jinja_env.tests[name or f.__name__] = f
+
+    @setupmethod
+    def template_global(
+        self, name: str | None = None
+    ) -> Callable[[T_template_global], T_template_global]:
+        """Register the decorated function as a global of the templates.
+
+        :param name: the function's own when left out
+        """
+
+        def decorator(f: T_template_global) -> T_template_global:
+            self.add_template_global(f, name=name)
+            return f
+
+        return decorator
+
+    @setupmethod
+    def add_template_global(self, f: ft.TemplateGlobalCallable, name: str | None = None) -> None:
+        """Register *f* as a global; the same as :meth:`template_global`."""
+        self.jinja_env.globals[name or f.__name__] = f
+
+    # URLs, redirects
+
+    def url_for(
+        self,
+        /,
+        endpoint: str,
+        *,
+        _anchor: str | None = None,
+        _method: str | None = None,
+        _scheme: str | None = None,
+        _external: bool | None = None,
+        **values: Any,
+    ) -> str:
+        """The URL of *endpoint*, with *values* for its variables.
+
+        :param endpoint: its name; with a leading dot, one of the current blueprint
+        :param _anchor: put after ``#``
+        :param _method: choose among the endpoint's rules the one for this method
+        :param _scheme: of an external URL
+        :param _external: with scheme and host; by default only outside of a request
+        :param values: the variables of the rule; others become the query
+        :raises werkzeug.routing.BuildError: there is no such endpoint, or values are missing
+        :raises RuntimeError: outside of a request, without ``SERVER_NAME``
+        """
+        ctx = _cv_ctx.get(None)
+        req = None if ctx is None else ctx._request_ctx
+        if req is not None:
+            if endpoint[:1] == ".":
+                blueprint = req.request.blueprint
+                endpoint = endpoint[1:] if blueprint is None else blueprint + endpoint
+            if _external is None:
+                _external = _scheme is not None
+        elif _external is None:
+            _external = True
+        if _scheme is not None and not _external:
+            raise ValueError("When specifying '_scheme', '_external' must be True.")
+        if self.url_default_functions:
+            self.inject_url_defaults(endpoint, values)
+
+        url = None
+        if req is not None and not _external and req.app is self:
+            url = self._build_path(req, endpoint, values, _method)
+        if url is None:
+            try:
+                url = self._url_adapter(ctx, req).build(
+                    endpoint,
+                    values,
+                    method=_method,
+                    url_scheme=_scheme,
+                    force_external=_external,
+                )
+            except BuildError as error:
+                values.update(
+                    _anchor=_anchor,
+                    _method=_method,
+                    _scheme=_scheme,
+                    _external=_external,
+                )
+                return self.handle_url_build_error(error, endpoint, values)
+        if _anchor is not None:
+            # https://url.spec.whatwg.org/#fragment-state, as Werkzeug quotes fragments.
+            _anchor = quote(_anchor, safe="%!#$&'()*+,/:;=?@")
+            url = f"{url}#{_anchor}"
+        return url
+
+    def _build_path(
+        self,
+        ctx: RequestContext,
+        endpoint: str,
+        values: dict[str, Any],
+        method: str | None,
+    ) -> str | None:
+        """The path of *endpoint* without an adapter, where the map can do without."""
+        if not (self._examine() if self._is_stock is None else self._is_stock):
+            return None
+        environ = ctx.request.environ
+        if "HTTP_UPGRADE" in environ:
+            return None
+        path = self.url_map.build_path(endpoint, values, method, default_method=ctx.request.method)
+        if path is not None and (script_name := environ.get("SCRIPT_NAME")):
+            # The adapter knows how the two are joined and decoded.
+            return None if not script_name.isascii() else script_name.rstrip("/") + path
+        return path
+
+    def _url_adapter(self, ctx: Any, req: RequestContext | None) -> Any:
+        if req is not None:
+            adapter = req.url_adapter
+        elif ctx is not None:
+            adapter = ctx._app_ctx.url_adapter
+        else:
+            adapter = self.create_url_adapter(None)
+        if adapter is None:
+            raise RuntimeError(
+                "Unable to build URLs outside an active request"
+                " without 'SERVER_NAME' configured. Also configure"
+                " 'APPLICATION_ROOT' and 'PREFERRED_URL_SCHEME' as"
+                " needed."
+            )
+        return adapter
+
+    def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
+        """Have the ``url_defaults`` functions add to *values*, which are changed in place.
+
+        :param endpoint: the endpoint of the URL
+        :param values: its values
+        """
+        names: tuple[str | None, ...] = (None,)
+        if "." in endpoint:
+            blueprint = endpoint.rpartition(".")[0]
+            names = (None, *reversed(_split_blueprint_path(blueprint)))
+        for add_defaults in _of(self.url_default_functions, names):
+            add_defaults(endpoint, values)
+
+    def handle_url_build_error(
+        self, error: BuildError, endpoint: str, values: dict[str, Any]
+    ) -> str:
+        """Ask the ``url_build_error_handlers`` for a URL that could not be built.
+
+        :param error: the error, being handled
+        :param endpoint: the endpoint of the URL
+        :param values: the arguments of ``url_for``
+        :raises werkzeug.routing.BuildError: none of them has one
+        """
+        for handler in self.url_build_error_handlers:
+            try:
+                url = handler(error, endpoint, values)
+            except BuildError as e:
+                error = e
+            else:
+                if url is not None:
+                    return url
+        raise error
+
+    def redirect(self, location: str, code: int = 302) -> BaseResponse:
+        """A response that sends the client to *location*; what ``carboy.redirect`` calls.
+
+        :param location: a URL, relative or absolute
+        :param code: 301, 302, 303, 305, 307 or 308
+        """
+        return _wz_redirect(location, code=code, Response=self.response_class)
+
+    # Serving, trying out
+
+    wsgi_app = wsgi_app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """The application as a server calls it: :attr:`wsgi_app`, with its middleware."""
+        return self.wsgi_app(environ, start_response)
+
+    def run(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        debug: bool | None = None,
+        load_dotenv: bool = True,
+        **options: Any,
+    ) -> None:
+        """Serve the application for development, until it is interrupted.
+
+        :param host: the address to listen on; that of ``SERVER_NAME``, or 127.0.0.1
+        :param port: the port to listen on; that of ``SERVER_NAME``, or 5000
+        :param debug: turn debug mode on or off
+        :param load_dotenv: read the nearest ``.env`` and ``.flaskenv``
+        :param options: for the development server
+        """
+        from .server import run_app
+
+        if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
+            print(
+                " * Ignoring a call to 'app.run()' that would block the current"
+                " command.\n   Only call 'app.run()' in an 'if __name__ =="
+                ' "__main__"\' guard.',
+                file=sys.stderr,
+            )
+            return
+        if get_load_dotenv(load_dotenv):
+            from .cli import load_dotenv as load_dotenv_files
+
+            load_dotenv_files()
+            if "FLASK_DEBUG" in os.environ:
+                self.debug = get_debug_flag()
+        if debug is not None:
+            self.debug = bool(debug)
+        name, _, named_port = (self.config["SERVER_NAME"] or "").partition(":")
+        if port is None:
+            port = int(named_port or 5000)
+        run_app(self, host or name or "127.0.0.1", port, **options)
+
+    def test_client(self, use_cookies: bool = True, **kwargs: Any) -> FlaskClient:
+        """A client that sends requests to the application without a server.
+
+        :param use_cookies: keep the cookies that are set
+        :param kwargs: for :attr:`test_client_class`
+        """
+        from .testing import FlaskClient
+
+        cls = self.test_client_class or FlaskClient
+        return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
+
+    def test_cli_runner(self, **kwargs: Any) -> FlaskCliRunner:
+        """A runner that invokes the application's commands.
+
+        :param kwargs: for :attr:`test_cli_runner_class`
+        """
+        from .testing import FlaskCliRunner
+
+        cls = self.test_cli_runner_class or FlaskCliRunner
+        return cls(self, **kwargs)
+
+    def test_request_context(self, *args: Any, **kwargs: Any) -> RequestContext:
+        """The context of a made-up request, for tests and the shell.
+
+        :param args: for :class:`carboy.testing.EnvironBuilder`, the path first
+        :param kwargs: for the same, as ``method="POST"`` or ``json={...}``
+        """
+        from .testing import EnvironBuilder
+
+        builder = EnvironBuilder(self, *args, **kwargs)
+        try:
+            environ = builder.get_environ()
+        finally:
+            builder.close()
+        return self.request_context(environ)
+
+
+def _template_context() -> dict[str, Any]:
+    from .templating import _default_template_ctx_processor
+
+    return _default_template_ctx_processor()

@@ -1,0 +1,514 @@
+"""The contexts: what is known while an application, or one of its requests, is at work.
+
+Lives here: ``AppContext``, ``RequestContext``, the namespace behind ``g``, and the functions
+that ask for or carry over the current context.
+Must not know: how a request is dispatched. It asks the application for an adapter, a session
+and the teardown functions, and takes what comes.
+
+How it works: a request's context *is* its application context as well, so a request pushes one
+object and sets one variable. It only borrows an application context when one of the same
+application is already active, as in ``with app.app_context(): client.get("/")``. Everything
+but the request itself (``g``, the session, the URL adapter) comes into being when first used.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import Token
+from functools import update_wrapper
+from types import TracebackType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    NoReturn,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    cast,
+)
+
+from werkzeug.exceptions import HTTPException
+
+from .globals import _cv_ctx, _find_request_ctx
+from .signals import appcontext_popped, appcontext_pushed
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+    from werkzeug.routing import MapAdapter
+
+    from .app import Flask
+    from .sessions import SessionMixin
+    from .typing import AfterRequestCallable
+    from .wrappers import Request
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+#: Says that nothing was given or made yet, where ``None`` has a meaning of its own.
+_sentinel: Final[Any] = object()
+
+#: The token of a push and the pushes before it, innermost first.
+_Pushes: TypeAlias = "tuple[Token[AppContext], _Pushes] | None"
+
+
+class _AppCtxGlobals:
+    """A plain namespace for the length of an application context; what ``g`` leads to.
+
+    ``"name" in g``, ``iter(g)`` and the methods below treat it like a dictionary.
+    """
+
+    # Names are free: whatever the application stores.
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        try:
+            del self.__dict__[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def get(self, name: str, default: Any | None = None) -> Any:
+        """The attribute *name*, or *default* when there is none."""
+        return self.__dict__.get(name, default)
+
+    def pop(self, name: str, default: Any = _sentinel) -> Any:
+        """Remove and return the attribute *name*.
+
+        :param default: returned instead of raising ``KeyError`` when there is none
+        """
+        if default is _sentinel:
+            return self.__dict__.pop(name)
+        return self.__dict__.pop(name, default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """The attribute *name*, set to *default* first when there is none."""
+        return self.__dict__.setdefault(name, default)
+
+    def __contains__(self, item: str) -> bool:
+        return item in self.__dict__
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__dict__)
+
+    def __repr__(self) -> str:
+        ctx = _cv_ctx.get(None)
+        return object.__repr__(self) if ctx is None else f"<flask.g of {ctx.app.name!r}>"
+
+
+class AppContext:
+    """The application that is active, with its ``g``; what ``app.app_context()`` returns.
+
+    Use it in a ``with`` statement, or call :meth:`push` and :meth:`pop`.
+    """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_app_ctx",
+        "_g",
+        "_pushes",
+        "_request_ctx",
+        "_url_adapter",
+        "app",
+    )
+
+    app: Flask
+    _g: _AppCtxGlobals | None
+    _url_adapter: MapAdapter | None
+    _pushes: _Pushes
+    #: What is visible while this context is the innermost one.
+    _app_ctx: AppContext
+    _request_ctx: RequestContext | None
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self._g = None
+        self._url_adapter = _sentinel
+        self._pushes = None
+        self._request_ctx = None
+
+    @property
+    def g(self) -> _AppCtxGlobals:
+        """The namespace of the application context, made by ``app_ctx_globals_class``."""
+        if self._g is None:
+            self._g = self.app.app_ctx_globals_class()
+        return self._g
+
+    @g.setter
+    def g(self, value: _AppCtxGlobals) -> None:
+        self._g = value
+
+    @property
+    def url_adapter(self) -> MapAdapter | None:
+        """Builds URLs; ``None`` when the application has no ``SERVER_NAME``."""
+        if self._url_adapter is _sentinel:
+            self._url_adapter = self._make_url_adapter()
+        return self._url_adapter
+
+    @url_adapter.setter
+    def url_adapter(self, value: MapAdapter | None) -> None:
+        self._url_adapter = value
+
+    def _make_url_adapter(self) -> MapAdapter | None:
+        return self.app.create_url_adapter(None)
+
+    def push(self) -> None:
+        """Make this the active context."""
+        token = _cv_ctx.set(self)
+        self._pushes = (token, self._pushes)
+        self._app_ctx = self
+        outer = token.old_value
+        self._request_ctx = None if outer is Token.MISSING else outer._request_ctx
+        if appcontext_pushed.receivers:
+            appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
+
+    def pop(self, exc: BaseException | None = _sentinel) -> None:
+        """End what :meth:`push` began; the last pop runs the teardown functions.
+
+        :param exc: what they are given; the exception being handled when left out
+        :raises AssertionError: another context was pushed and not popped since
+        """
+        last = self._is_last_pop()
+        try:
+            if last:
+                self._teardown_app(exc)
+        finally:
+            self._reset()
+        if last and appcontext_popped.receivers:
+            appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+
+    def _is_last_pop(self) -> bool:
+        ctx = _cv_ctx.get(None)
+        if ctx is None or self._pushes is None:
+            raise LookupError(f"{self!r} is not pushed, so that it cannot be popped.")
+        if ctx is not self:
+            kind = "request" if isinstance(self, RequestContext) else "app"
+            raise AssertionError(f"Popped wrong {kind} context. ({ctx!r} instead of {self!r})")
+        return self._pushes[1] is None
+
+    def _reset(self) -> None:
+        assert self._pushes is not None
+        token, self._pushes = self._pushes
+        _cv_ctx.reset(token)
+
+    def _teardown_app(self, exc: BaseException | None) -> None:
+        self.app.do_teardown_appcontext(sys.exc_info()[1] if exc is _sentinel else exc)
+
+    def __enter__(self) -> AppContext:
+        self.push()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.pop(exc_value)
+
+
+class RequestContext(AppContext):
+    """One request of an application; ``app.request_context(environ)`` returns it.
+
+    :param app: the application that answers
+    :param environ: the WSGI environment of the request
+    :param request: an object to use in place of ``app.request_class(environ)``
+    :param session: a session to use in place of the one that the request names
+    """
+
+    __slots__ = ("_after", "_error", "_session", "flashes", "request")
+
+    request: Request
+    flashes: list[tuple[str, str]] | None
+    _session: SessionMixin | None
+    _after: list[AfterRequestCallable[Any]] | None
+    #: What the teardown functions are told when the request is over.
+    _error: BaseException | None
+
+    def __init__(
+        self,
+        app: Flask,
+        environ: WSGIEnvironment,
+        request: Request | None = None,
+        session: SessionMixin | None = None,
+    ) -> None:
+        self.app = app
+        self.request = app.request_class(environ) if request is None else request
+        self.flashes = None
+        self._session = session
+        self._after = None
+        self._error = None
+        self._g = None
+        self._url_adapter = _sentinel
+        self._pushes = None
+        self._request_ctx = None
+
+    @property
+    def g(self) -> _AppCtxGlobals:
+        """The namespace of the application context that goes with this request."""
+        if self._app_ctx is not self:
+            return self._app_ctx.g
+        if self._g is None:
+            self._g = self.app.app_ctx_globals_class()
+        return self._g
+
+    @g.setter
+    def g(self, value: _AppCtxGlobals) -> None:
+        if self._app_ctx is not self:
+            self._app_ctx.g = value
+        self._g = value
+
+    @property
+    def session(self) -> SessionMixin:
+        """The session of the request, opened when first asked for; asking marks it accessed."""
+        session = self._session
+        if session is None:
+            session = self._open_session()
+        session.accessed = True
+        return session
+
+    @session.setter
+    def session(self, value: SessionMixin) -> None:
+        self._session = value
+
+    def _open_session(self) -> SessionMixin:
+        interface = self.app.session_interface
+        session = interface.open_session(self.app, self.request)
+        if session is None:
+            session = interface.make_null_session(self.app)
+        self._session = session
+        return session
+
+    @property
+    def _after_request_functions(self) -> list[AfterRequestCallable[Any]]:
+        if self._after is None:
+            self._after = []
+        return self._after
+
+    def _make_url_adapter(self) -> MapAdapter | None:
+        try:
+            return self.app.create_url_adapter(self.request)
+        except HTTPException as e:
+            self.request.routing_exception = e
+            return None
+
+    def copy(self) -> RequestContext:
+        """Another context with the same request and session, to push in another thread."""
+        return type(self)(
+            self.app,
+            environ=self.request.environ,
+            request=self.request,
+            session=self._session,
+        )
+
+    def match_request(self) -> None:
+        """Find the rule of the request; what goes wrong is kept, to be raised on dispatch."""
+        if (adapter := self.url_adapter) is None:
+            return
+        request = self.request
+        try:
+            request.url_rule, request.view_args = adapter.match(return_rule=True)  # type: ignore[assignment]
+        except HTTPException as e:
+            request.routing_exception = e
+
+    def push(self) -> None:
+        """Make this the active context, open its session, and match its URL."""
+        self._enter()
+        if self._session is None and not self.app._opens_sessions_lazily():
+            self._open_session()
+        self.match_request()
+
+    def _enter(self, keep_g: bool = False) -> None:
+        """Become the active context.
+
+        :param keep_g: come back to a context that was left, with what is in its ``g``
+        """
+        token = _cv_ctx.set(self)
+        self._pushes = (token, self._pushes)
+        outer = token.old_value
+        if outer is Token.MISSING:
+            self._request_ctx = None
+        else:
+            self._request_ctx = outer._request_ctx
+            if outer._app_ctx.app is self.app:
+                self._app_ctx = outer._app_ctx
+                self._request_ctx = self
+                return
+        self._app_ctx = self
+        if not keep_g:
+            self._g = None
+        if appcontext_pushed.receivers:
+            appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
+        self._request_ctx = self
+
+    @contextmanager
+    def _again(self) -> Iterator[None]:
+        """Come back to a request that has been answered, with its ``g`` and its session."""
+        self._enter(keep_g=True)
+        try:
+            yield
+        finally:
+            self.pop(None)
+
+    def pop(self, exc: BaseException | None = _sentinel) -> None:
+        """End what :meth:`push` began; the last pop runs the teardown functions.
+
+        :param exc: what they are given; the exception being handled when left out
+        :raises AssertionError: another context was pushed and not popped since
+        """
+        if not self._is_last_pop():
+            return self._reset()
+        if exc is _sentinel:
+            exc = sys.exc_info()[1]
+        try:
+            self.app.do_teardown_request(exc)
+            # Closes the uploaded files; a request class of the user's may lack it.
+            if (close := getattr(self.request, "close", None)) is not None:
+                close()
+        finally:
+            self._leave(exc)
+        return None
+
+    def _leave(self, exc: BaseException | None) -> None:
+        """Stop being the active context, and end the application context that came with it."""
+        assert self._pushes is not None
+        owns_app_ctx = self._app_ctx is self
+        if owns_app_ctx:
+            # The application's teardown functions do not see the request any more.
+            outer = self._pushes[0].old_value
+            self._request_ctx = None if outer is Token.MISSING else outer._request_ctx
+            try:
+                self.app.do_teardown_appcontext(exc)
+            finally:
+                self._reset()
+            if appcontext_popped.receivers:
+                appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+        else:
+            self._reset()
+        # Without references to itself the context goes when its last user does, and does
+        # not wait for the garbage collector.
+        self._request_ctx = None
+        del self._app_ctx
+
+    def __enter__(self) -> RequestContext:
+        self.push()
+        return self
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self.request.url!r}"
+            f" [{self.request.method}] of {self.app.name}>"
+        )
+
+
+def after_this_request(f: AfterRequestCallable[Any]) -> AfterRequestCallable[Any]:
+    """Have *f* called with the response of this request; it returns the response to send.
+
+    :param f: takes and returns a response
+    :returns: *f*, so that this can be a decorator
+    :raises RuntimeError: outside of a request
+    """
+    ctx = _cv_ctx.get(None)
+    if ctx is None or ctx._request_ctx is None:
+        raise RuntimeError(
+            "'after_this_request' can only be used when a request"
+            " context is active, such as in a view function."
+        )
+    ctx._request_ctx._after_request_functions.append(f)
+    return f
+
+
+def copy_current_request_context(f: Callable[P, R]) -> Callable[P, R]:
+    """Wrap *f* so that it sees the current request wherever it runs, as in another thread.
+
+    :param f: a function, plain or ``async``
+    :returns: a function that runs *f* within a copy of the current request context
+    :raises RuntimeError: outside of a request
+    """
+    ctx = _cv_ctx.get(None)
+    if ctx is None or ctx._request_ctx is None:
+        raise RuntimeError(
+            "'copy_current_request_context' can only be used when a"
+            " request context is active, such as in a view function."
+        )
+    copied = ctx._request_ctx.copy()
+
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        with copied as ctx:
+            return cast(R, ctx.app.ensure_sync(f)(*args, **kwargs))
+
+    return update_wrapper(wrapper, f)
+
+
+def has_request_context() -> bool:
+    """Whether ``request`` and ``session`` can be used here."""
+    ctx = _cv_ctx.get(None)
+    return ctx is not None and ctx._request_ctx is not None
+
+
+def has_app_context() -> bool:
+    """Whether ``current_app`` and ``g`` can be used here."""
+    return _cv_ctx.get(None) is not None
+
+
+class StreamedInContext(Iterator[R]):
+    """Iterates over *source* within the current request context, which it enters again.
+
+    The context is active while *source* computes an item and not in between: so it shows in
+    nothing else that the server's thread does, and items may be drawn from another thread.
+    The teardown functions run when *source* ends or is closed, as at the end of a request.
+
+    :param source: what gives the items; closed with this when it has a ``close`` method
+    :raises RuntimeError: outside of a request
+    """
+
+    def __init__(self, source: Iterator[R]) -> None:
+        self._source = source
+        self._ctx = _find_request_ctx()
+        self._app_ctx = self._ctx._app_ctx
+        self._running = False
+        self._ended = False
+
+    def __next__(self) -> R:
+        if self._ended:
+            raise StopIteration
+        return self._within(self._source.__next__)
+
+    def close(self) -> None:
+        """End early, as when the client has gone."""
+        if not self._ended and self._running:
+            with suppress(GeneratorExit):
+                self._within(self._abandon)
+        self._ended = True
+
+    def _abandon(self) -> NoReturn:
+        if (close := getattr(self._source, "close", None)) is not None:
+            close()
+        raise GeneratorExit
+
+    def _within(self, step: Callable[[], R]) -> R:
+        ctx = self._ctx
+        again = ctx._pushes is None
+        ctx._pushes = (_cv_ctx.set(ctx), ctx._pushes)
+        if again:
+            ctx._app_ctx = self._app_ctx
+            if not self._running and appcontext_pushed.receivers:
+                appcontext_pushed.send(ctx.app, _async_wrapper=ctx.app.ensure_sync)
+            ctx._request_ctx = ctx
+        self._running = True
+        try:
+            item = step()
+        except BaseException as e:
+            self._ended = True
+            ctx.pop(None if isinstance(e, StopIteration) else e)
+            raise
+        ctx._reset()
+        return item

@@ -1,0 +1,261 @@
+"""Read query strings, cookies and form bodies: the usual ones quickly.
+
+Lives here: the parsers of what clients send as fields; the stream a body is read from.
+Must not know: requests, applications, contexts. Limits come in as arguments.
+
+How it works: a quick parser covers exactly the input on which it agrees with Werkzeug's
+own, which is what well-behaved clients send. It declines all else (broken line ends,
+odd quoting, a limit within reach) and Werkzeug answers: slower, never different.
+"""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar, cast
+from urllib.parse import unquote
+
+from werkzeug import formparser
+from werkzeug.datastructures import (
+    FileStorage,
+    Headers,
+    ImmutableMultiDict,
+    MultiDict,
+)
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.http import parse_cookie
+from werkzeug.sansio.multipart import File
+from werkzeug.wsgi import LimitedStream
+
+if TYPE_CHECKING:
+    from werkzeug.formparser import t_parse_result
+
+V = TypeVar("V")
+
+_CHUNK = 64 * 1024
+# Werkzeug, too, keeps an uploaded file of up to this size in memory.
+_IN_MEMORY = 500 * 1024
+
+
+def multi_dict(fields: dict[str, list[V]]) -> ImmutableMultiDict[str, V]:
+    """An ``ImmutableMultiDict`` of *fields*, whose lists it takes over."""
+    result: ImmutableMultiDict[str, V] = ImmutableMultiDict.__new__(ImmutableMultiDict)
+    # A MultiDict is a dict of lists inside; its constructor would copy each of them.
+    dict.update(result, fields)
+    return result
+
+
+def parse_query(query: str) -> ImmutableMultiDict[str, str]:
+    """The fields of a query string or of a URL-encoded form.
+
+    Encoded bytes that are not UTF-8 stay percent-encoded, as Werkzeug has it.
+
+    :param query: the text, still percent-encoded
+    """
+    fields: dict[str, list[str]] = {}
+    for pair in query.replace("+", " ").split("&"):
+        if not pair:
+            continue
+        name, _, value = pair.partition("=")
+        if "%" in pair:
+            name = unquote(name, "utf-8", "werkzeug.url_quote")
+            value = unquote(value, "utf-8", "werkzeug.url_quote")
+        if name in fields:
+            fields[name].append(value)
+        else:
+            fields[name] = [value]
+    return multi_dict(fields)
+
+
+def parse_cookies(header: str) -> ImmutableMultiDict[str, str]:
+    """The cookies of a ``Cookie`` header.
+
+    :param header: the header's value, or several of them joined by ``;``
+    """
+    fields: dict[str, list[str]] = {}
+    for pair in header.split(";"):
+        pair = pair.strip(" ")
+        if '"' in pair or " " in pair or "\t" in pair:
+            return parse_cookie(header, cls=ImmutableMultiDict)  # type: ignore[return-value]
+        name, _, value = pair.partition("=")
+        if name in fields:
+            fields[name].append(value)
+        elif name:
+            fields[name] = [value]
+    return multi_dict(fields)
+
+
+_ONE_OPTION = re.compile(r'([\w./+-]+); ?([\w-]+)=(?:([\w.+-]+)|"([^"\\%]*)")', re.ASCII)
+
+
+def parse_content_type(header: str) -> tuple[str, dict[str, str]]:
+    """The type that a ``Content-Type`` header names, and its options."""
+    if ";" not in header:
+        return header.strip(" \t"), {}
+    if match := _ONE_OPTION.fullmatch(header):
+        value, name, token, quoted = match.groups()
+        return value, {name.lower(): quoted if token is None else token}
+    return parse_options_header(header)
+
+
+class BodyStream(LimitedStream):
+    """A ``LimitedStream`` that hands on what the server's stream gives, uncopied."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Up to *size* bytes; all that are left when it is negative or ``None``.
+
+        :raises ClientDisconnected: the body ends before its announced length
+        """
+        if size is None or size < 0:
+            return self.readall()
+        if (remaining := self.limit - self._pos) <= 0:
+            return b""
+        try:
+            data = self._stream.read(min(size, remaining))
+        except (OSError, ValueError) as error:
+            self.on_disconnect(error)
+        if not data:
+            self.on_disconnect()
+        self._pos += len(data)
+        return data
+
+    def readall(self) -> bytes:
+        """All bytes that are left."""
+        data = self.read(_CHUNK)
+        return data if self._pos >= self.limit else data + super().readall()
+
+
+class FormDataParser(formparser.FormDataParser):
+    """Werkzeug's form parser, with a quick way for bodies that fit into memory."""
+
+    def _parse_urlencoded(
+        self,
+        stream: IO[bytes],
+        mimetype: str,
+        content_length: int | None,
+        options: dict[str, str],
+    ) -> t_parse_result:
+        if self.cls is not ImmutableMultiDict:
+            return super()._parse_urlencoded(stream, mimetype, content_length, options)
+        return stream, parse_query(stream.read().decode()), self.cls()
+
+    def _parse_multipart(
+        self,
+        stream: IO[bytes],
+        mimetype: str,
+        content_length: int | None,
+        options: dict[str, str],
+    ) -> t_parse_result:
+        source = stream
+        boundary = options.get("boundary", "").encode("ascii")
+        limit = _IN_MEMORY
+        if self.max_form_memory_size is not None:
+            # When the whole body is within the limit, so is every field in it.
+            limit = min(limit, self.max_form_memory_size)
+        if boundary and content_length is not None and content_length <= limit:
+            body = _read_past(stream, limit)
+            if len(body) <= limit:
+                parts = _split(body, boundary)
+                if parts is not None and not self._too_many(parts):
+                    return stream, *self._collect(parts, content_length)
+            source = cast("IO[bytes]", _Replay(body, stream))
+        _, form, files = super()._parse_multipart(source, mimetype, content_length, options)
+        return stream, form, files
+
+    def _too_many(self, parts: list[_Part]) -> bool:
+        return self.max_form_parts is not None and len(parts) > self.max_form_parts
+
+    def _collect(
+        self, parts: list[_Part], content_length: int
+    ) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+        plain = formparser.MultiPartParser(self.stream_factory)
+        fields = []
+        files = []
+        for name, filename, headers, data in parts:
+            if filename is None:
+                charset = plain.get_part_charset(headers)
+                fields.append((name, data.decode(charset, "replace")))
+            else:
+                file = plain.start_file_streaming(File(name, filename, headers), content_length)
+                file.write(data)
+                file.seek(0)
+                files.append((name, FileStorage(file, filename, name, headers=headers)))
+        return self.cls(fields), self.cls(files)
+
+
+class _Part(NamedTuple):
+    name: str
+    filename: str | None
+    headers: Headers
+    data: bytes
+
+
+class _Replay:
+    """What was read already, then the rest of the stream."""
+
+    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
+        self._head = BytesIO(head)
+        self._rest = rest
+
+    def read(self, size: int) -> bytes:
+        return self._head.read(size) or self._rest.read(size)
+
+
+def _read_past(stream: IO[bytes], limit: int) -> bytes:
+    """All of *stream*, or a little more than *limit* bytes of it."""
+    body = stream.read(_CHUNK)
+    while body and len(body) <= limit and (chunk := stream.read(_CHUNK)):
+        body += chunk
+    return body
+
+
+def _split(body: bytes, boundary: bytes) -> list[_Part] | None:
+    """The parts of a multipart body, ``None`` unless it is strictly as RFC 7578 has it.
+
+    Werkzeug takes a delimiter after a lone CR or LF as well. Therefore every occurrence
+    of the boundary has to be a strict delimiter, or the two answers could differ.
+    """
+    preamble, *pieces = body.split(b"--" + boundary)
+    if preamble not in (b"", b"\r\n") or pieces[-1:] not in ([b"--\r\n"], [b"--"]):
+        return None
+    parts = []
+    for piece in pieces[:-1]:
+        end = piece.find(b"\r\n\r\n")
+        # The line breaks around the head and after the data are six bytes, not shared.
+        if end < 0 or len(piece) < end + 6:
+            return None
+        if piece[:2] != b"\r\n" or piece[-2:] != b"\r\n":
+            return None
+        part = _read_part(piece[2:end], piece[end + 4 : -2])
+        if part is None:
+            return None
+        parts.append(part)
+    return parts
+
+
+_DISPOSITION = re.compile(r'form-data; name="([^"\\%]*)"(?:; filename="([^"\\%]*)")?')
+
+
+def _read_part(head: bytes, data: bytes) -> _Part | None:
+    """The part with these header lines, ``None`` when one of them is unusual."""
+    try:
+        lines = head.decode().split("\r\n")
+    except UnicodeDecodeError:
+        return None
+    disposition = None
+    headers = Headers()
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or line[0] in " \t" or "\r" in line or "\n" in line:
+            return None
+        name, value = name.strip(" \t"), value.strip(" \t")
+        headers._list.append((name, value))
+        if disposition is None and name.lower() == "content-disposition":
+            disposition = value
+    if disposition is None:
+        return None
+    if match := _DISPOSITION.fullmatch(disposition):
+        return _Part(match[1], match[2], headers, data)
+    options = parse_options_header(disposition)[1]
+    # Werkzeug keeps a part without a name, under ``None``.
+    return _Part(cast(str, options.get("name")), options.get("filename"), headers, data)

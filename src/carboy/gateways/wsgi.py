@@ -1,0 +1,33 @@
+"""The WSGI gateway (PEP 3333).
+
+Lives here: one function, which is the method ``wsgi_app`` of an application.
+Must not know: routes, hooks, sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from ..pipeline import Pipeline
+
+
+def wsgi_app(
+    self: Pipeline, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    """The application itself, as a WSGI callable. Middleware wraps this attribute::
+
+        app.wsgi_app = ProxyFix(app.wsgi_app)
+
+    :param environ: the WSGI environment
+    :param start_response: called with the status line and the headers
+    :returns: the parts of the body
+    """
+    ctx = self.request_context(environ)
+    try:
+        return self.respond(ctx)(environ, start_response)
+    finally:
+        self.conclude(ctx)

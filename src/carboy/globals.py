@@ -1,0 +1,104 @@
+"""The context variable and the proxies that lead to what it holds.
+
+Lives here: the one ``ContextVar`` of the framework, and ``request``, ``session``, ``g``,
+``current_app``, ``app_ctx`` and ``request_ctx``, which resolve to the innermost context each
+time they are used.
+Must not know: what they point at. The types are named for readers and type checkers only.
+
+How it works: the variable holds the context that was pushed last. Every context knows the
+request and the application context that are visible from it (``_request_ctx``, ``_app_ctx``),
+so that finding either is two attribute look-ups, however deep the contexts are nested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from werkzeug.local import LocalProxy
+
+if TYPE_CHECKING:
+    from .app import Flask
+    from .ctx import AppContext, RequestContext, _AppCtxGlobals
+    from .sessions import SessionMixin
+    from .wrappers import Request
+
+_cv_ctx: ContextVar[AppContext] = ContextVar("carboy.ctx")
+
+_no_app_msg = """\
+Working outside of application context.
+
+This typically means that you attempted to use functionality that needed
+the current application. To solve this, set up an application context
+with app.app_context(). See the documentation for more information.\
+"""
+_no_req_msg = """\
+Working outside of request context.
+
+This typically means that you attempted to use functionality that needed
+an active HTTP request. Consult the documentation on testing for
+information about how to avoid this problem.\
+"""
+
+
+def _no_app() -> NoReturn:
+    raise RuntimeError(_no_app_msg)
+
+
+def _no_request() -> NoReturn:
+    raise RuntimeError(_no_req_msg)
+
+
+def _find_app_ctx() -> AppContext:
+    ctx = _cv_ctx.get(None)
+    return _no_app() if ctx is None else ctx._app_ctx
+
+
+def _find_request_ctx() -> RequestContext:
+    ctx = _cv_ctx.get(None)
+    if ctx is None or ctx._request_ctx is None:
+        _no_request()
+    return ctx._request_ctx
+
+
+def _find_app() -> Flask:
+    ctx = _cv_ctx.get(None)
+    return _no_app() if ctx is None else ctx.app
+
+
+def _find_g() -> _AppCtxGlobals:
+    return _find_app_ctx().g
+
+
+def _find_request() -> Request:
+    return _find_request_ctx().request
+
+
+def _find_session() -> SessionMixin:
+    return _find_request_ctx().session
+
+
+def _proxy(find: Callable[[], object]) -> Any:
+    """A ``LocalProxy`` to what *find* returns, whose attribute access is one plain call.
+
+    ``LocalProxy.__getattr__`` goes through a descriptor and a ``partial``, three times the
+    cost of this, and ``request.method`` is the most frequent expression in views.
+    """
+
+    class Proxy(LocalProxy[Any]):
+        __slots__ = ()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(find(), name)
+
+    Proxy.__name__ = Proxy.__qualname__ = "LocalProxy"
+    return Proxy(find)
+
+
+app_ctx: AppContext = _proxy(_find_app_ctx)
+request_ctx: RequestContext = _proxy(_find_request_ctx)
+current_app: Flask = _proxy(_find_app)
+g: _AppCtxGlobals = _proxy(_find_g)
+request: Request = _proxy(_find_request)
+session: SessionMixin = _proxy(_find_session)

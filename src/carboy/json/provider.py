@@ -1,0 +1,186 @@
+"""How an application makes JSON and reads it.
+
+Lives here: ``JSONProvider``, the methods that ``app.json`` has, and ``DefaultJSONProvider``,
+which does them with the standard library.
+Must not know: requests. A response is made with the application's ``response_class``.
+
+How it works: a ``json.JSONEncoder`` costs more to make than a small document costs to write,
+so there is one for each combination of settings, kept. The settings are read each time,
+because they may be changed on the class or on the instance at any time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import weakref
+from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
+from typing import IO, TYPE_CHECKING, Any, AnyStr, cast
+from uuid import UUID
+
+from werkzeug.http import http_date
+
+if TYPE_CHECKING:
+    from ..app import Flask
+    from ..wrappers import Response
+
+
+class JSONProvider:
+    """The JSON operations of an application.
+
+    To use another library, subclass this, implement :meth:`dumps` and :meth:`loads`, and set
+    ``Flask.json_provider_class`` to the class or ``app.json`` to an instance.
+
+    :param app: the application; held weakly, as ``_app``
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app: Flask = cast("Flask", weakref.proxy(app))
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """Serialise *obj* as JSON.
+
+        :param obj: the data
+        :param kwargs: for the library underneath
+        """
+        raise NotImplementedError
+
+    def dump(self, obj: Any, fp: IO[str], **kwargs: Any) -> None:
+        """Serialise *obj* as JSON into a file.
+
+        :param obj: the data
+        :param fp: a file open for text, which should be UTF-8
+        :param kwargs: for the library underneath
+        """
+        fp.write(self.dumps(obj, **kwargs))
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """The data that *s* holds.
+
+        :param s: text, or UTF-8 bytes
+        :param kwargs: for the library underneath
+        """
+        raise NotImplementedError
+
+    def load(self, fp: IO[AnyStr], **kwargs: Any) -> Any:
+        """The data that a file holds.
+
+        :param fp: a file open for text or for UTF-8 bytes
+        :param kwargs: for the library underneath
+        """
+        return self.loads(fp.read(), **kwargs)
+
+    def _prepare_response_obj(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if args and kwargs:
+            raise TypeError("app.json.response() takes either args or kwargs, not both")
+        if len(args) == 1:
+            return args[0]
+        return args or kwargs or None
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        """A response whose body is the arguments as JSON; what ``jsonify`` calls.
+
+        :param args: the data, or the items of a list
+        :param kwargs: the items of a dictionary
+        :raises TypeError: there are arguments of both kinds
+        """
+        obj = self._prepare_response_obj(args, kwargs)
+        return self._app.response_class(self.dumps(obj), mimetype="application/json")
+
+
+def _default(o: Any) -> Any:
+    if isinstance(o, date):
+        return http_date(o)
+    if isinstance(o, UUID):
+        return str(o)
+    if dataclasses.is_dataclass(o) and not isinstance(o, type):
+        return dataclasses.asdict(o)
+    if hasattr(o, "__html__"):
+        return str(o.__html__())
+    # Whoever has a decimal has imported the module; nobody else shall pay for it.
+    from decimal import Decimal
+
+    if isinstance(o, Decimal):
+        return str(o)
+    raise TypeError(f"Object of type {type(o).__name__} is not JSON serializable")
+
+
+_COMPACT: dict[str, Any] = {"separators": (",", ":")}
+_INDENTED: dict[str, Any] = {"indent": 2}
+
+
+@lru_cache(maxsize=64)
+def _encoder(
+    default: Callable[[Any], Any] | None,
+    ensure_ascii: bool,
+    sort_keys: bool,
+    **options: Any,
+) -> Callable[[Any], str]:
+    return json.JSONEncoder(
+        default=default, ensure_ascii=ensure_ascii, sort_keys=sort_keys, **options
+    ).encode
+
+
+class DefaultJSONProvider(JSONProvider):
+    """JSON with the standard library's :mod:`json`.
+
+    These types are serialised too: ``date`` and ``datetime`` as an HTTP date, ``Decimal`` and
+    ``UUID`` as text, dataclasses as dictionaries, and objects with ``__html__``, such as
+    ``Markup``, as their HTML.
+    """
+
+    default: Callable[[Any], Any] = staticmethod(_default)
+    """Makes a serialisable value of an object that the library does not know."""
+
+    ensure_ascii = True
+    """Whether characters outside of ASCII are escaped."""
+
+    sort_keys = True
+    """Whether the keys of dictionaries are sorted, which keeps caches effective. Keys of
+    different types cannot be."""
+
+    compact: bool | None = None
+    """Whether :meth:`response` leaves out white space; ``None`` means unless in debug mode."""
+
+    mimetype = "application/json"
+    """The type of what :meth:`response` makes."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """Serialise *obj* as JSON.
+
+        :param obj: the data
+        :param kwargs: for :func:`json.dumps`; ``default``, ``ensure_ascii`` and ``sort_keys``
+            are the attributes unless given
+        """
+        if not kwargs:
+            return _encoder(self.default, self.ensure_ascii, self.sort_keys)(obj)
+        kwargs.setdefault("default", self.default)
+        kwargs.setdefault("ensure_ascii", self.ensure_ascii)
+        kwargs.setdefault("sort_keys", self.sort_keys)
+        try:
+            encode = _encoder(**kwargs)
+        except TypeError:  # something that cannot be kept, or another ``cls``
+            return json.dumps(obj, **kwargs)
+        return encode(obj)
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """The data that *s* holds.
+
+        :param s: text, or UTF-8 bytes
+        :param kwargs: for :func:`json.loads`
+        """
+        return json.loads(s, **kwargs)
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        """A response whose body is the arguments as JSON; what ``jsonify`` calls.
+
+        :param args: the data, or the items of a list
+        :param kwargs: the items of a dictionary
+        :raises TypeError: there are arguments of both kinds
+        """
+        obj = self._prepare_response_obj(args, kwargs)
+        compact = not self._app.debug if self.compact is None else self.compact
+        text = self.dumps(obj, **(_COMPACT if compact else _INDENTED))
+        return self._app.response_class(f"{text}\n", mimetype=self.mimetype)

@@ -1,0 +1,680 @@
+"""From a request to its response: the stages, and the driver that runs them in order.
+
+Lives here: ``Pipeline``, the half of the application that answers. Its methods are the stages,
+with the names under which subclasses and extensions override them.
+Must not know: servers and their protocols. A gateway gives it a context, takes the response,
+and concludes.
+
+How it works::
+
+    respond    push → match → [full_dispatch_request] → response     errors become responses
+                               │
+               preprocess_request → dispatch_request → finalize_request
+               (before hooks)       (the view)         (make_response, after hooks, session)
+    conclude   teardown → pop                                        always, whatever happened
+
+The hooks to call follow from the endpoint: those of the application and of the blueprints whose
+names it begins with. They are read from the public registries at each request, so there is
+nothing to invalidate; a registry that is empty costs a truth test.
+
+``_answer`` runs the same stages in one function. It serves as long as no stage is overridden,
+which is found out once and again after any change of the application; the differential tests
+run both.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import CoroutineType, TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import (
+    BadRequest,
+    BadRequestKeyError,
+    HTTPException,
+    InternalServerError,
+)
+from werkzeug.routing import RequestRedirect, RoutingException
+from werkzeug.wrappers import Response as BaseResponse
+
+from .ctx import AppContext, RequestContext, _sentinel
+from .globals import _find_request_ctx
+from .routing import Map
+from .scaffold import Scaffold
+from .sessions import must_save_unopened, opens_on_demand
+from .signals import (
+    appcontext_tearing_down,
+    got_request_exception,
+    request_finished,
+    request_started,
+    request_tearing_down,
+)
+from .wrappers import Response
+
+if TYPE_CHECKING:
+    import logging
+    from wsgiref.types import WSGIEnvironment
+
+    from werkzeug.routing import MapAdapter
+
+    from . import typing as ft
+    from .config import Config
+    from .json.provider import JSONProvider
+    from .sessions import SessionInterface
+    from .wrappers import Request
+
+#: Overriding one of these, in a subclass or on the instance, takes the application off the
+#: short way; so does another class of URL map.
+_STAGES: Final = (
+    "request_context",
+    "create_url_adapter",
+    "full_dispatch_request",
+    "preprocess_request",
+    "dispatch_request",
+    "raise_routing_exception",
+    "ensure_sync",
+    "async_to_sync",
+    "make_response",
+    "finalize_request",
+    "process_response",
+    "do_teardown_request",
+    "do_teardown_appcontext",
+)
+
+#: The methods that are a view's own business.
+_METHODS_WITH_VIEWS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+
+#: Hosts that were found valid and are not looked at again; more than this many are not kept.
+_MAX_KNOWN_HOSTS: Final = 1000
+
+
+class Pipeline(Scaffold):
+    """The half of an application that answers requests; see :class:`carboy.Flask`."""
+
+    config: Config
+    json: JSONProvider
+    url_map: Map
+    subdomain_matching: bool
+    response_class: type[Response]
+    request_class: type[Request]
+    session_interface: SessionInterface
+    teardown_appcontext_funcs: list[ft.TeardownCallable]
+    debug: bool
+    testing: bool
+    logger: logging.Logger
+    _got_first_request: bool
+    _known_hosts: set[str | None]
+
+    #: Whether the short way may be taken; ``None`` when that has to be found out.
+    _is_stock: ClassVar[bool | None] = None
+    _has_lazy_sessions: ClassVar[bool] = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        # Whatever was set may be a stage, the map or the session interface.
+        self.__dict__["_is_stock"] = None
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self.__dict__["_is_stock"] = None
+
+    def _examine(self) -> bool:
+        """Find out what is overridden; see ``_STAGES``."""
+        stock = (
+            type(self.url_map) is Map
+            and not self.subdomain_matching
+            and not self.url_map.host_matching
+            and all(_method(self, n) is getattr(Pipeline, n) for n in _STAGES)
+        )
+        self.__dict__["_has_lazy_sessions"] = opens_on_demand(self.session_interface)
+        self.__dict__["_known_hosts"] = set()
+        self.__dict__["_is_stock"] = stock
+        return stock
+
+    def _opens_sessions_lazily(self) -> bool:
+        if self._is_stock is None:
+            self._examine()
+        return self._has_lazy_sessions
+
+    # Contexts
+
+    def app_context(self) -> AppContext:
+        """The application without a request, to be used in a ``with`` statement."""
+        return AppContext(self)  # type: ignore[arg-type]
+
+    def request_context(self, environ: WSGIEnvironment) -> RequestContext:
+        """The context of the request in *environ*, to be used in a ``with`` statement.
+
+        :param environ: a WSGI environment
+        """
+        return RequestContext(self, environ)  # type: ignore[arg-type]
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """The adapter that matches the URL of *request*, and builds URLs seen from it.
+
+        :param request: ``None`` to build URLs outside of a request
+        :returns: ``None`` when there is no request and no ``SERVER_NAME``
+        :raises werkzeug.exceptions.SecurityError: the host is not one of ``TRUSTED_HOSTS``
+        """
+        server_name = self.config["SERVER_NAME"]
+        if request is None:
+            if server_name is None:
+                return None
+            return self.url_map.bind(
+                server_name,
+                script_name=self.config["APPLICATION_ROOT"],
+                url_scheme=self.config["PREFERRED_URL_SCHEME"],
+            )
+        if (trusted_hosts := self.config["TRUSTED_HOSTS"]) is not None:
+            request.trusted_hosts = trusted_hosts
+        # Checks the host against them.
+        _ = request.host
+        if self.url_map.host_matching:
+            return self.url_map.bind_to_environ(request.environ)
+        subdomain = None
+        if not self.subdomain_matching:
+            subdomain = self.url_map.default_subdomain or ""
+        return self.url_map.bind_to_environ(
+            request.environ, server_name=server_name, subdomain=subdomain
+        )
+
+    # The driver
+
+    def respond(self, ctx: RequestContext) -> Response:
+        """Push *ctx* and answer its request; errors become responses where they may.
+
+        The caller must :meth:`conclude` whatever happens, when the response has been sent.
+
+        :param ctx: the context of the request, not yet pushed
+        :raises Exception: one that is to propagate, as in debug mode
+        """
+        try:
+            if self._examine() if self._is_stock is None else self._is_stock:
+                return self._answer(ctx)
+            ctx.push()
+            return self.full_dispatch_request()
+        except Exception as e:
+            ctx._error = e
+            return self.handle_exception(e)
+        except BaseException as e:
+            ctx._error = e
+            raise
+
+    def _answer(self, ctx: RequestContext) -> Response:
+        """``ctx.push()`` and ``full_dispatch_request()`` in one, without a call for each stage."""
+        ctx._enter()
+        if not self._has_lazy_sessions and ctx._session is None:
+            ctx._open_session()
+        request = ctx.request
+        environ = request.environ
+        self._match(ctx, environ)
+        if not self._got_first_request:
+            self._got_first_request = True
+        rv: Any = None
+        try:
+            if request_started.receivers:
+                request_started.send(self, _async_wrapper=self.ensure_sync)
+            if self.before_request_funcs or self.url_value_preprocessors:
+                rv = self.preprocess_request()
+            if rv is None:
+                if request.routing_exception is not None:
+                    self.raise_routing_exception(request)
+                rule = request.url_rule
+                if (
+                    environ["REQUEST_METHOD"] not in _METHODS_WITH_VIEWS
+                    and request.method == "OPTIONS"
+                    and _answers_options(rule)
+                ):
+                    rv = self.make_default_options_response()
+                else:
+                    rv = self.view_functions[rule.endpoint](**request.view_args)  # type: ignore[union-attr,arg-type]
+                    if type(rv) is CoroutineType:
+                        rv = _run(rv)
+        except Exception as e:
+            rv = self.handle_user_exception(e)
+        response = self.response_class(rv) if type(rv) is str else self.make_response(rv)
+        if (
+            ctx._after is not None
+            or self.after_request_funcs
+            or ctx._session is not None
+            or "HTTP_COOKIE" in environ
+        ):
+            response = self.process_response(response)
+        if request_finished.receivers:
+            request_finished.send(self, _async_wrapper=self.ensure_sync, response=response)
+        return response
+
+    def _match(self, ctx: RequestContext, environ: WSGIEnvironment) -> None:
+        """``ctx.match_request()`` without an adapter, where the map can do without."""
+        request = ctx.request
+        if (
+            "HTTP_UPGRADE" not in environ
+            and environ.get("HTTP_HOST") in self._known_hosts
+            and self.config["TRUSTED_HOSTS"] is None
+        ):
+            path: str = environ.get("PATH_INFO", "")
+            if not path.isascii():
+                path = path.encode("latin-1").decode(errors="replace")
+            method: str = environ["REQUEST_METHOD"]
+            try:
+                found = self.url_map.find(path, method)
+            except HTTPException as e:
+                # A method in small letters is the adapter's to understand.
+                if method.isupper():
+                    request.routing_exception = e
+                    return
+                found = None
+            if found is not None:
+                request.url_rule, request.view_args = found
+                return
+        ctx.match_request()
+        if ctx.url_adapter is not None and len(self._known_hosts) < _MAX_KNOWN_HOSTS:
+            self._known_hosts.add(environ.get("HTTP_HOST"))
+
+    def conclude(self, ctx: RequestContext) -> None:
+        """End the request: run the teardown functions and pop *ctx*, if it was pushed."""
+        preserve = ctx.request.environ.get("werkzeug.debug.preserve_context")
+        if preserve is not None:
+            preserve(ctx)
+        error = ctx._error
+        if error is not None and self.should_ignore_error(error):
+            error = None
+        if ctx._pushes is not None:
+            ctx.pop(error)
+
+    # The stages
+
+    def full_dispatch_request(self) -> Response:
+        """Run the hooks and the view for the current request, and answer its errors."""
+        if not self._got_first_request:
+            self._got_first_request = True
+        rv: Any
+        try:
+            if request_started.receivers:
+                request_started.send(self, _async_wrapper=self.ensure_sync)
+            rv = self.preprocess_request()
+            if rv is None:
+                rv = self.dispatch_request()
+        except Exception as e:
+            rv = self.handle_user_exception(e)
+        return self.finalize_request(rv)
+
+    def preprocess_request(self) -> ft.ResponseReturnValue | None:
+        """Run the URL value preprocessors and the before-request functions.
+
+        :returns: the first value that is not ``None``; it is the answer, without the view
+        """
+        request = _find_request_ctx().request
+        names = (None, *reversed(request.blueprints))
+        for preprocess in _of(self.url_value_preprocessors, names):
+            preprocess(request.endpoint, request.view_args)
+        for before in _of(self.before_request_funcs, names):
+            rv = self._call(before)
+            if rv is not None:
+                return rv  # type: ignore[no-any-return]
+        return None
+
+    def dispatch_request(self) -> ft.ResponseReturnValue:
+        """Call the view of the current request, or raise what went wrong in routing.
+
+        :returns: what the view returns
+        """
+        request = _find_request_ctx().request
+        if request.routing_exception is not None:
+            self.raise_routing_exception(request)
+        rule = request.url_rule
+        assert rule is not None
+        if request.method == "OPTIONS" and _answers_options(rule):
+            return self.make_default_options_response()
+        view = self.ensure_sync(self.view_functions[rule.endpoint])
+        return view(**request.view_args)  # type: ignore[no-any-return,arg-type]
+
+    def finalize_request(
+        self,
+        rv: ft.ResponseReturnValue | HTTPException,
+        from_error_handler: bool = False,
+    ) -> Response:
+        """Turn what a view or an error handler returned into the response to send.
+
+        :param rv: the return value
+        :param from_error_handler: log what goes wrong on the way rather than raise it
+        """
+        response = self.make_response(rv)
+        try:
+            response = self.process_response(response)
+            if request_finished.receivers:
+                request_finished.send(self, _async_wrapper=self.ensure_sync, response=response)
+        except Exception:
+            if not from_error_handler:
+                raise
+            self.logger.exception("Request finalizing failed with an error while handling an error")
+        return response
+
+    def process_response(self, response: Response) -> Response:
+        """Run the after-request functions and save the session.
+
+        :param response: what is to be sent
+        :returns: the response to send, *response* or another
+        """
+        ctx = _find_request_ctx()
+        for after in ctx._after or ():
+            response = self._call(after, response)
+        if self.after_request_funcs:
+            for name in (*ctx.request.blueprints, None):
+                for after in reversed(self.after_request_funcs.get(name, ())):
+                    response = self._call(after, response)
+        self._save_session(ctx, response)
+        return response
+
+    def _save_session(self, ctx: RequestContext, response: Response) -> None:
+        interface = self.session_interface
+        session = ctx._session
+        if session is None and self._opens_sessions_lazily():
+            if not must_save_unopened(interface, self, ctx.request):  # type: ignore[arg-type]
+                return
+            session = ctx._open_session()
+        if not interface.is_null_session(session):
+            interface.save_session(self, session, response)  # type: ignore[arg-type]
+
+    def do_teardown_request(
+        self,
+        exc: BaseException | None = _sentinel,
+    ) -> None:
+        """Run the functions registered with ``teardown_request``, the last one first.
+
+        :param exc: the exception that ended the request; the one being handled when left out
+        """
+        if exc is _sentinel:
+            exc = sys.exc_info()[1]
+        if self.teardown_request_funcs:
+            request = _find_request_ctx().request
+            for name in (*request.blueprints, None):
+                for teardown in reversed(self.teardown_request_funcs.get(name, ())):
+                    self._call(teardown, exc)
+        if request_tearing_down.receivers:
+            request_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)
+
+    def do_teardown_appcontext(
+        self,
+        exc: BaseException | None = _sentinel,
+    ) -> None:
+        """Run the functions registered with ``teardown_appcontext``, the last one first.
+
+        :param exc: the exception that ended the context; the one being handled when left out
+        """
+        if exc is _sentinel:
+            exc = sys.exc_info()[1]
+        for teardown in reversed(self.teardown_appcontext_funcs):
+            self._call(teardown, exc)
+        if appcontext_tearing_down.receivers:
+            appcontext_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)
+
+    # Return values
+
+    def make_response(self, rv: ft.ResponseReturnValue) -> Response:
+        """The response for the return value of a view.
+
+        :param rv: text, bytes, a ``dict`` or ``list`` for JSON, an iterator of text or bytes,
+            a response, a WSGI application, or a tuple ``(rv, status)``, ``(rv, headers)`` or
+            ``(rv, status, headers)``
+        :raises TypeError: it is none of these
+        """
+        if isinstance(rv, tuple):
+            return self._make_response_of_tuple(rv)
+        return self._make_response(rv)
+
+    def _make_response_of_tuple(self, rv: tuple[Any, ...]) -> Response:
+        status: int | str | bytes | bytearray | None = None
+        headers: ft.HeadersValue | None = None
+        if len(rv) == 3:
+            body, status, headers = rv
+        elif len(rv) == 2 and isinstance(rv[1], (Headers, dict, tuple, list)):
+            body, headers = rv
+        elif len(rv) == 2:
+            body, status = rv
+        else:
+            raise TypeError(
+                "The view function did not return a valid response tuple."
+                " The tuple must have the form (body, status, headers),"
+                " (body, status), or (body, headers)."
+            )
+        if isinstance(body, (str, bytes, bytearray, Iterator)):
+            return self.response_class(body, status=status, headers=headers)  # type: ignore[arg-type]
+        response = self._make_response(body)
+        if status is not None:
+            if isinstance(status, (str, bytes, bytearray)):
+                response.status = status  # type: ignore[assignment]
+            else:
+                response.status_code = status
+        if headers:
+            response.headers.update(headers)
+        return response
+
+    def _make_response(self, rv: Any) -> Response:
+        if isinstance(rv, self.response_class):
+            return rv
+        if isinstance(rv, (str, bytes, bytearray, Iterator)):
+            return self.response_class(rv)  # type: ignore[arg-type]
+        if isinstance(rv, (dict, list)):
+            return self.json.response(rv)
+        if rv is None:
+            raise TypeError(
+                f"The view function for {_find_request_ctx().request.endpoint!r} did not"
+                " return a valid response. The function either returned None or ended"
+                " without a return statement."
+            )
+        environ = _find_request_ctx().request.environ
+        if isinstance(rv, HTTPException) and self._can_shorten(rv, environ):
+            return self.response_class(rv.get_body(environ), rv.code, rv.get_headers(environ))
+        explanation = (
+            "The view function did not return a valid response. The return type must be"
+            " a string, dict, list, tuple with headers or status, Response instance, or"
+            f" WSGI callable, but it was a {type(rv).__name__}."
+        )
+        if not isinstance(rv, BaseResponse) and not callable(rv):
+            raise TypeError(explanation)
+        try:
+            return self.response_class.force_type(rv, environ)  # type: ignore[return-value]
+        except TypeError as e:
+            raise TypeError(f"{e}\n{explanation}").with_traceback(sys.exc_info()[2]) from None
+
+    def _can_shorten(self, e: HTTPException, environ: WSGIEnvironment) -> bool:
+        """Whether the response of *e* is just its body, code and headers.
+
+        The general way runs the exception as a WSGI application and collects what it sends,
+        five times the cost of an error page.
+        """
+        kind = type(e)
+        return (
+            e.response is None
+            and e.code is not None
+            and self.response_class is Response
+            and kind.__call__ is HTTPException.__call__
+            and kind.get_response is HTTPException.get_response
+            and environ["REQUEST_METHOD"] != "HEAD"
+        )
+
+    def make_default_options_response(self) -> Response:
+        """The answer to ``OPTIONS`` for a view that does not handle it: the methods it allows."""
+        adapter = _find_request_ctx().url_adapter
+        assert adapter is not None
+        response = self.response_class()
+        response.allow.update(adapter.allowed_methods())
+        return response
+
+    # Errors
+
+    def raise_routing_exception(self, request: Request) -> NoReturn:
+        """Raise what went wrong when the request was matched.
+
+        In debug mode a redirect that would lose the body of a form is an error that says so.
+
+        :param request: one whose ``routing_exception`` is set
+        """
+        e = request.routing_exception
+        assert e is not None
+        if (
+            self.debug
+            and isinstance(e, RequestRedirect)
+            and e.code not in {307, 308}
+            and request.method not in {"GET", "HEAD", "OPTIONS"}
+        ):
+            from .debughelpers import FormDataRoutingRedirect
+
+            raise FormDataRoutingRedirect(request)
+        raise e
+
+    def _find_error_handler(
+        self, e: Exception, blueprints: list[str]
+    ) -> ft.ErrorHandlerCallable | None:
+        """The handler for *e*: blueprint before application, code before class, near before far."""
+        if not self.error_handler_spec:
+            return None
+        exc_class, code = self._get_exc_class_and_code(type(e))
+        for c in (None,) if code is None else (code, None):
+            for name in (*blueprints, None):
+                if name not in self.error_handler_spec:
+                    continue
+                handlers = self.error_handler_spec[name].get(c)
+                if not handlers:
+                    continue
+                for cls in exc_class.__mro__:
+                    if (handler := handlers.get(cls)) is not None:
+                        return handler
+        return None
+
+    def handle_user_exception(self, e: Exception) -> HTTPException | ft.ResponseReturnValue:
+        """Answer an exception of a hook or view with the handler registered for it.
+
+        :param e: the exception, being handled
+        :returns: what the handler returns, or the exception itself for an HTTP error
+        :raises Exception: *e*, when nobody handles it
+        """
+        if isinstance(e, BadRequestKeyError) and (
+            self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]
+        ):
+            e.show_exception = True
+        if isinstance(e, HTTPException) and not self.trap_http_exception(e):
+            return self.handle_http_exception(e)
+        handler = self._find_error_handler(e, _find_request_ctx().request.blueprints)
+        if handler is None:
+            raise e
+        return self._call(handler, e)  # type: ignore[no-any-return]
+
+    def handle_http_exception(self, e: HTTPException) -> HTTPException | ft.ResponseReturnValue:
+        """Answer an HTTP error with its handler; without one it is its own answer.
+
+        Redirects of the routing, and exceptions that carry their response, have no handlers.
+        """
+        if e.code is None or isinstance(e, RoutingException):
+            return e
+        handler = self._find_error_handler(e, _find_request_ctx().request.blueprints)
+        return e if handler is None else self._call(handler, e)
+
+    def trap_http_exception(self, e: Exception) -> bool:
+        """Whether an HTTP error is to be treated as any other exception, to be debugged.
+
+        ``TRAP_HTTP_EXCEPTIONS`` says so for all of them, ``TRAP_BAD_REQUEST_ERRORS`` for a 400,
+        and debug mode for a missing key.
+        """
+        if self.config["TRAP_HTTP_EXCEPTIONS"]:
+            return True
+        trap_bad_request = self.config["TRAP_BAD_REQUEST_ERRORS"]
+        if trap_bad_request is None:
+            return self.debug and isinstance(e, BadRequestKeyError)
+        return bool(trap_bad_request) and isinstance(e, BadRequest)
+
+    def handle_exception(self, e: Exception) -> Response:
+        """Answer an exception that nobody handled: log it and send a 500.
+
+        With ``PROPAGATE_EXCEPTIONS``, and by default in debug mode and tests, it is raised again.
+
+        :param e: the exception, being handled
+        :returns: the response of the handler for 500, which is given an
+            ``InternalServerError`` with *e* as its ``original_exception``
+        """
+        got_request_exception.send(self, _async_wrapper=self.ensure_sync, exception=e)
+        propagate = self.config["PROPAGATE_EXCEPTIONS"]
+        if propagate is None:
+            propagate = self.testing or self.debug
+        if propagate:
+            raise e
+        self.log_exception(sys.exc_info())
+        answer: Any = InternalServerError(original_exception=e)
+        handler = self._find_error_handler(answer, _find_request_ctx().request.blueprints)
+        if handler is not None:
+            answer = self._call(handler, answer)
+        return self.finalize_request(answer, from_error_handler=True)
+
+    def log_exception(
+        self,
+        exc_info: tuple[type[BaseException], BaseException, TracebackType]
+        | tuple[None, None, None],
+    ) -> None:
+        """Log an exception of the current request, with its traceback.
+
+        :param exc_info: as of ``sys.exc_info()``
+        """
+        request = _find_request_ctx().request
+        self.logger.error(f"Exception on {request.path} [{request.method}]", exc_info=exc_info)
+
+    def should_ignore_error(self, error: BaseException | None) -> bool:
+        """Whether the teardown functions are not to be told of *error*; to override."""
+        return False
+
+    # Plain and async
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """*func* itself, or for an ``async def`` function a plain one that runs it.
+
+        :param func: a view, a hook or a handler
+        """
+        from inspect import iscoroutinefunction
+
+        return self.async_to_sync(func) if iscoroutinefunction(func) else func
+
+    def async_to_sync(
+        self, func: Callable[..., CoroutineType[Any, Any, Any]]
+    ) -> Callable[..., Any]:
+        """A plain function that runs the coroutine function *func* and waits for its result."""
+        from functools import update_wrapper
+
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return _run(func(*args, **kwargs))
+
+        return update_wrapper(wrapper, func)
+
+    def _call(self, func: Callable[..., Any], *args: Any) -> Any:
+        """``self.ensure_sync(func)(*args)``, which looks at the result rather than at *func*."""
+        if not self._is_stock:
+            return self.ensure_sync(func)(*args)
+        rv = func(*args)
+        return _run(rv) if type(rv) is CoroutineType else rv
+
+
+def _run(coroutine: CoroutineType[Any, Any, Any]) -> Any:
+    # asyncio takes as long to import as all of this; only async programs pay for it.
+    from .loop import run
+
+    return run(coroutine)
+
+
+def _method(obj: object, name: str) -> object:
+    """The function behind the method *name* of *obj*, wherever it is overridden."""
+    method = getattr(obj, name)
+    return getattr(method, "__func__", method)
+
+
+def _of(
+    registry: Mapping[str | None, list[Callable[..., Any]]],
+    names: Iterable[str | None],
+) -> Iterator[Callable[..., Any]]:
+    if registry:
+        for name in names:
+            yield from registry.get(name, ())
+
+
+def _answers_options(rule: object) -> bool:
+    return bool(getattr(rule, "provide_automatic_options", False))

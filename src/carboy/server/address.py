@@ -1,0 +1,89 @@
+"""Where to listen: from a host and a port to a bound socket, and its address as a URL.
+
+Must not know: the server, the application.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+#: How many connections may wait to be accepted.
+BACKLOG = 1024
+
+#: Hosts that stand for every interface of the machine.
+ANY_HOST = frozenset({"0.0.0.0", "::"})
+
+
+class CannotListen(OSError):
+    """No socket could be bound to an address.
+
+    :param host: the host as it was given
+    :param port: the port as it was given
+    :param reason: what the operating system says, or what is wrong with the address
+    :param advice: what to do, a whole sentence; may be empty
+    """
+
+    def __init__(self, host: str, port: int, reason: str, advice: str = "") -> None:
+        self.host = host
+        self.port = port
+        self.reason = reason
+        self.advice = advice
+        super().__init__(f"Cannot listen on {host} port {port}: {reason}. {advice}".rstrip())
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens on a host and port.
+
+    :param host: a name or an address; an address with a colon is IPv6
+    :param port: 0 lets the system choose a free one
+    :raises CannotListen: with a sentence for the user
+    """
+    if not 0 <= port <= 65535:
+        raise CannotListen(host, port, "a port is a number from 0 to 65535")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        found = socket.getaddrinfo(
+            host or "0.0.0.0", port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CannotListen(
+            host, port, reason, "The host must be a name or an address of this machine."
+        ) from None
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    # Windows' option of the same name would let two servers share the port.
+    if os.name == "posix":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        sock.bind(found[0][4])
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise CannotListen(host, port, *_explain(error)) from None
+    return sock
+
+
+def _explain(error: OSError) -> tuple[str, str]:
+    """The reason in words, and what to do about it."""
+    if error.errno == errno.EADDRINUSE:
+        return (
+            "the port is in use by another program",
+            "Stop that program, or choose another port with --port.",
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine has no such address", "Check --host."
+    if error.errno == errno.EACCES:
+        return "permission denied", "Choose a port above 1023 with --port."
+    return error.strerror or str(error), ""
+
+
+def url(scheme: str, host: str, port: int) -> str:
+    """The address as a browser takes it: IPv6 in brackets, the scheme's own port left out."""
+    if ":" in host:
+        host = f"[{host}]"
+    if (scheme, port) in {("http", 80), ("https", 443)}:
+        return f"{scheme}://{host}"
+    return f"{scheme}://{host}:{port}"

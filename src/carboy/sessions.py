@@ -1,0 +1,476 @@
+"""Sessions: what a request keeps for the next one, in a signed cookie unless told otherwise.
+
+Lives here: the session objects, ``SessionInterface``, which opens and saves them, and the
+interface of signed cookies. The cookies are Flask's: each reads what the other signed.
+Must not know: contexts. A context opens the session and sets ``accessed`` when somebody asks
+for it; the pipeline has it saved.
+
+How it works: a cookie is ``payload.timestamp.signature``. ``_CookieSerializer`` is itsdangerous'
+serializer with what every request repeats done once: the keys are derived and the hash that
+begins with them is kept, short payloads are compressed in a small window, and the attributes
+of the cookie are text that is kept for each combination of settings. A cookie that this cannot
+vouch for is given to itsdangerous, which says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+import zlib
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_decode, base64_encode, int_to_bytes, want_bytes
+from itsdangerous.serializer import Serializer
+from werkzeug.datastructures import CallbackDict
+from werkzeug.http import dump_cookie, http_date
+from werkzeug.sansio.response import Response as _SansIOResponse
+
+from .json.tag import TaggedJSONSerializer
+
+if TYPE_CHECKING:
+    from .app import Flask
+    from .wrappers import Request, Response
+
+
+class SessionMixin(MutableMapping[str, Any]):
+    """What a session has besides being a dictionary."""
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the session outlives the browser; kept as the key ``"_permanent"``."""
+        return bool(self.get("_permanent", False))
+
+    @permanent.setter
+    def permanent(self, value: bool) -> None:
+        self["_permanent"] = bool(value)
+
+    new: bool = False
+    """Whether the session was made by this request, where the interface can tell."""
+
+    modified: bool = True
+    """Whether the session was changed. A session that cannot tell says yes."""
+
+    accessed: bool = False
+    """Whether anyone asked for the session, so that the response depends on the cookie. The
+    context sets it."""
+
+
+class SecureCookieSession(CallbackDict[str, Any], SessionMixin):
+    """A session that is kept in a signed cookie.
+
+    It notices changes of its own items only: after changing a list inside, say
+    ``session.modified = True``.
+
+    :param initial: what the cookie held
+    """
+
+    modified = False
+
+    @staticmethod
+    def on_update(session: SecureCookieSession) -> None:
+        session.modified = True
+
+    def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
+        # Not through ``CallbackDict``, which would set ``on_update`` on each instance.
+        dict.__init__(self, () if initial is None else initial)
+
+
+class NullSession(SecureCookieSession):
+    """Stands in when there is no secret key: it can be read, and refuses to be written."""
+
+    def _fail(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise RuntimeError(
+            "The session is unavailable because no secret key was set.  Set the secret_key"
+            " on the application to something unique and secret."
+        )
+
+    __setitem__ = __delitem__ = clear = pop = popitem = update = setdefault = _fail
+    __ior__ = _fail
+
+
+class SessionInterface:
+    """Opens and saves the sessions of an application.
+
+    To keep sessions elsewhere, subclass this, implement :meth:`open_session` and
+    :meth:`save_session`, and set ``app.session_interface`` to an instance. The session can be
+    any dictionary with :class:`SessionMixin`::
+
+        class Session(dict, SessionMixin):
+            pass
+
+    Requests of one session may be served at the same time; a shared store must cope.
+    """
+
+    null_session_class = NullSession
+    """What stands in for a session that could not be opened."""
+
+    pickle_based = False
+    """Whether the store pickles the session, so that it can hold any object."""
+
+    def make_null_session(self, app: Flask) -> NullSession:
+        """The session to use when :meth:`open_session` returned ``None``."""
+        return self.null_session_class()
+
+    def is_null_session(self, obj: object) -> bool:
+        """Whether *obj* is a stand-in, which is never saved."""
+        return isinstance(obj, self.null_session_class)
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """The cookie's name: ``SESSION_COOKIE_NAME``."""
+        return app.config["SESSION_COOKIE_NAME"]  # type: ignore[no-any-return]
+
+    def get_cookie_domain(self, app: Flask) -> str | None:
+        """The domain whose subdomains get the cookie too: ``SESSION_COOKIE_DOMAIN``."""
+        return app.config["SESSION_COOKIE_DOMAIN"]  # type: ignore[no-any-return]
+
+    def get_cookie_path(self, app: Flask) -> str:
+        """Where the cookie is valid: ``SESSION_COOKIE_PATH``, else ``APPLICATION_ROOT``."""
+        config = app.config
+        return config["SESSION_COOKIE_PATH"] or config["APPLICATION_ROOT"]  # type: ignore[no-any-return]
+
+    def get_cookie_httponly(self, app: Flask) -> bool:
+        """Whether scripts cannot read the cookie: ``SESSION_COOKIE_HTTPONLY``."""
+        return app.config["SESSION_COOKIE_HTTPONLY"]  # type: ignore[no-any-return]
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether the cookie is sent over HTTPS only: ``SESSION_COOKIE_SECURE``."""
+        return app.config["SESSION_COOKIE_SECURE"]  # type: ignore[no-any-return]
+
+    def get_cookie_samesite(self, app: Flask) -> str | None:
+        """``"Strict"``, ``"Lax"``, ``"None"`` or nothing: ``SESSION_COOKIE_SAMESITE``."""
+        return app.config["SESSION_COOKIE_SAMESITE"]  # type: ignore[no-any-return]
+
+    def get_cookie_partitioned(self, app: Flask) -> bool:
+        """Whether each embedding site has its own: ``SESSION_COOKIE_PARTITIONED``."""
+        return app.config["SESSION_COOKIE_PARTITIONED"]  # type: ignore[no-any-return]
+
+    def get_expiration_time(self, app: Flask, session: SessionMixin) -> datetime | None:
+        """When the cookie ends; ``None`` when it ends with the browser.
+
+        A permanent session lives for ``PERMANENT_SESSION_LIFETIME`` from now.
+        """
+        if session.permanent:
+            return datetime.now(UTC) + app.permanent_session_lifetime
+        return None
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        """Whether the response must carry the cookie.
+
+        It must when the session was modified, and when it is permanent and
+        ``SESSION_REFRESH_EACH_REQUEST`` is set.
+        """
+        return session.modified or (
+            session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"]
+        )
+
+    def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
+        """The session of *request*; ``None`` when there cannot be one, which is no error.
+
+        An interface of your own is asked for each request, before the URL is matched.
+
+        :param app: the application
+        :param request: the request
+        """
+        raise NotImplementedError
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Keep *session*; called for each response unless the session is a null session.
+
+        :param app: the application
+        :param session: what :meth:`open_session` returned
+        :param response: the response, which is not sent yet
+        """
+        raise NotImplementedError
+
+
+session_json_serializer = TaggedJSONSerializer()
+"""Writes the sessions of every application that has not chosen another serializer."""
+
+
+def _lazy_sha1(string: bytes = b"") -> Any:
+    """SHA-1, looked up when used: some builds of Python leave it out."""
+    return hashlib.sha1(string)
+
+
+class SecureCookieSessionInterface(SessionInterface):
+    """Keeps sessions in signed cookies: readable by the browser, not writable by it."""
+
+    salt = "cookie-session"
+    """Tells session cookies from other things signed with the same key."""
+
+    digest_method: Callable[[bytes], Any] = staticmethod(_lazy_sha1)
+    """The hash of the signature."""
+
+    key_derivation = "hmac"
+    """How itsdangerous makes the signing key of the secret key and the salt."""
+
+    serializer = session_json_serializer
+    """Makes text of a session; has ``dumps`` and ``loads``."""
+
+    session_class = SecureCookieSession
+    """What :meth:`open_session` returns."""
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """What signs and reads this application's session cookies.
+
+        :param app: the application, whose ``SECRET_KEY`` signs; a key of
+            ``SECRET_KEY_FALLBACKS`` may have signed what is read
+        :returns: a serializer, or ``None`` when there is no secret key
+        """
+        if not app.secret_key:
+            return None
+        fallbacks = app.config["SECRET_KEY_FALLBACKS"] or ()
+        settings = (
+            (*fallbacks, app.secret_key),
+            self.salt,
+            self.serializer,
+            self.key_derivation,
+            self.digest_method,
+        )
+        try:
+            return _kept_serializer(*settings)
+        except TypeError:  # a setting that is not hashable
+            return _CookieSerializer(*settings)
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session in the request's cookie; an empty one when there is no valid cookie.
+
+        :param app: the application
+        :param request: the request
+        :returns: a session, or ``None`` when there is no secret key
+        """
+        serializer = self.get_signing_serializer(app)
+        if serializer is None:
+            return None
+        cookie = request.cookies.get(self.get_cookie_name(app))
+        if not cookie:
+            return self.session_class()
+        max_age = int(app.permanent_session_lifetime.total_seconds())
+        try:
+            return self.session_class(serializer.loads(cookie, max_age=max_age))
+        except BadSignature:
+            return self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Set the cookie if the session needs it, delete it if the session was emptied.
+
+        :param app: the application
+        :param session: what :meth:`open_session` returned
+        :param response: the response, whose ``Set-Cookie`` and ``Vary`` are set
+        """
+        if session.accessed:
+            _vary_on_cookie(response)
+        if session:
+            if not self.should_set_cookie(app, session):
+                return
+        elif not session.modified:
+            return
+
+        name = self.get_cookie_name(app)
+        attributes: dict[str, Any] = {
+            "path": self.get_cookie_path(app),
+            "domain": self.get_cookie_domain(app),
+            "secure": self.get_cookie_secure(app),
+            "httponly": self.get_cookie_httponly(app),
+            "samesite": self.get_cookie_samesite(app),
+            "partitioned": self.get_cookie_partitioned(app),
+        }
+        if session:
+            expires = self.get_expiration_time(app, session)
+            serializer = self.get_signing_serializer(app)
+            assert serializer is not None, "a session without a key is a null session"
+            value = serializer.dumps(dict(session))
+            if (
+                type(response).set_cookie is _SansIOResponse.set_cookie
+                and isinstance(serializer, _CookieSerializer)
+                and (expires is None or isinstance(expires, datetime))
+            ):
+                _set_cookie(response, name, value, expires, attributes)
+            else:
+                response.set_cookie(name, value, expires=expires, **attributes)
+        else:
+            response.delete_cookie(name, **attributes)
+        if not session.accessed:
+            _vary_on_cookie(response)
+
+
+def opens_on_demand(interface: SessionInterface) -> bool:
+    """Whether a session may be opened when it is first asked for, with nobody the wiser.
+
+    It may when the interface opens and saves as :class:`SecureCookieSessionInterface` does.
+    The answer holds until attributes of the interface are changed.
+
+    :param interface: the application's session interface
+    """
+    stock = SecureCookieSessionInterface
+    return isinstance(interface, stock) and all(
+        getattr(type(interface), name) is getattr(stock, name) and name not in vars(interface)
+        for name in ("open_session", "save_session", "should_set_cookie", "session_class")
+    )
+
+
+def must_save_unopened(interface: SessionInterface, app: Flask, request: Request) -> bool:
+    """Whether a session that nobody asked for must be opened and saved all the same.
+
+    It must when the request has a session cookie and permanent sessions are refreshed by
+    each response, because the session may be permanent.
+
+    :param interface: an interface that :func:`opens_on_demand`
+    :param app: the application
+    :param request: the request
+    """
+    header = request.environ.get("HTTP_COOKIE")
+    if not header or not app.config["SESSION_REFRESH_EACH_REQUEST"]:
+        return False
+    name = interface.get_cookie_name(app)
+    # In the environment, a name that is not ASCII looks different.
+    return name in header or not name.isascii()
+
+
+class _CookieSerializer(URLSafeTimedSerializer):
+    """Signs and reads exactly as its base does, in a tenth of the time."""
+
+    def __init__(
+        self,
+        secret_keys: tuple[str | bytes, ...],
+        salt: str,
+        serializer: Any,
+        key_derivation: str,
+        digest_method: Callable[[bytes], Any],
+    ) -> None:
+        super().__init__(
+            [want_bytes(key) for key in secret_keys],
+            salt=salt,
+            serializer=serializer,
+            signer_kwargs={
+                "key_derivation": key_derivation,
+                "digest_method": digest_method,
+            },
+        )
+
+    @cached_property
+    def _macs(self) -> list[hmac.HMAC]:
+        """For each key, the newest first, the hash of a signature that has taken the key."""
+        signer = self.make_signer()
+        return [
+            hmac.new(signer.derive_key(key), digestmod=signer.digest_method)
+            for key in reversed(signer.secret_keys)
+        ]
+
+    def dumps(self, obj: Any, salt: str | bytes | None = None) -> str:
+        """The signed text for *obj*."""
+        if salt is not None or not self.is_text_serializer:
+            return super().dumps(obj, salt)
+        signed = b"%b.%b" % (self.dump_payload(obj), _timestamp(int(time.time())))
+        return (signed + b"." + _signature(self._macs[0], signed)).decode("ascii")
+
+    def loads(  # type: ignore[override]  # as the base overrides its own base
+        self,
+        s: str | bytes,
+        max_age: int | None = None,
+        return_timestamp: bool = False,
+        salt: str | bytes | None = None,
+    ) -> Any:
+        """What *s* was made of; raises ``BadSignature`` when it is not ours or too old."""
+        if max_age is not None and not return_timestamp and salt is None:
+            payload = self._unsign(want_bytes(s), max_age)
+            if payload is not None:
+                return self.load_payload(payload)
+        return super().loads(s, max_age, return_timestamp, salt)
+
+    def _unsign(self, s: bytes, max_age: int) -> bytes | None:
+        """The payload of *s*; ``None`` when anything at all is unusual about it."""
+        signed, _, signature = s.rpartition(b".")
+        payload, _, timestamp = signed.rpartition(b".")
+        for mac in self._macs:
+            if hmac.compare_digest(_signature(mac, signed), signature):
+                break
+        else:
+            return None
+        try:
+            signed_at = int.from_bytes(base64_decode(timestamp), "big")
+        except BadData:
+            return None
+        return payload if 0 <= int(time.time()) - signed_at <= max_age else None
+
+    def dump_payload(self, obj: Any) -> bytes:
+        """The text for *obj* in the alphabet of URLs, compressed if that makes it shorter."""
+        json = Serializer.dump_payload(self, obj)
+        compressed = _compress(json)
+        if len(compressed) < len(json) - 1:
+            return b"." + base64_encode(compressed)
+        return base64_encode(json)
+
+
+_kept_serializer = lru_cache(maxsize=64)(_CookieSerializer)
+
+
+def _signature(mac: hmac.HMAC, signed: bytes) -> bytes:
+    mac = mac.copy()
+    mac.update(signed)
+    return base64_encode(mac.digest())
+
+
+@lru_cache(maxsize=4)
+def _timestamp(seconds: int) -> bytes:
+    return base64_encode(int_to_bytes(seconds))
+
+
+_ZLIB_HEADER = zlib.compress(b"")[:2]
+
+
+def _compress(data: bytes) -> bytes:
+    """What ``zlib.compress`` gives.
+
+    That clears a quarter of a megabyte before it begins. For a short text a window of two
+    kilobytes finds the same, and only the stream's header tells the size of the window.
+    """
+    if len(data) > 1000:
+        return zlib.compress(data)
+    compressor = zlib.compressobj(wbits=11, memLevel=4)
+    return _ZLIB_HEADER + (compressor.compress(data) + compressor.flush())[2:]
+
+
+@lru_cache(maxsize=64, typed=True)
+def _cookie_text(name: str, **attributes: Any) -> tuple[str, str, str]:
+    """What a ``Set-Cookie`` header has before the value, after it, and after the date."""
+    before = dump_cookie(name, path=None, max_size=0)
+    rest = dump_cookie(name, expires="|", max_size=0, **attributes)[len(before) :]
+    after, _, last = rest.partition("; Expires=|")
+    return before, after, last
+
+
+_http_date = lru_cache(maxsize=16)(http_date)
+
+
+def _set_cookie(
+    response: Response,
+    name: str,
+    value: str,
+    expires: datetime | None,
+    attributes: dict[str, Any],
+) -> None:
+    """Do what ``response.set_cookie`` does, for a value that needs no quotes."""
+    before, after, last = _cookie_text(name, **attributes)
+    if expires is None:
+        header = f"{before}{value}{after}{last}"
+    else:
+        date = _http_date(expires.replace(microsecond=0))
+        header = f"{before}{value}{after}; Expires={date}{last}"
+    if 0 < response.max_cookie_size < len(header):  # to be warned about
+        response.set_cookie(name, value, expires=expires, **attributes)
+    else:
+        response.headers.add("Set-Cookie", header)
+
+
+def _vary_on_cookie(response: Response) -> None:
+    headers = response.headers
+    if any(name.lower() == "vary" for name, _ in headers):
+        response.vary.add("Cookie")
+    else:
+        headers.add("Vary", "Cookie")

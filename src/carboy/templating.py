@@ -1,0 +1,184 @@
+"""Jinja for an application: its environment, its loaders, and the functions that render.
+
+Lives here: the environment class, the loader that looks into the application's templates and
+then into its blueprints', and ``render_template`` with its kin.
+Must not know: the application class. This module imports Jinja, so it is itself imported only
+by programs that render.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from jinja2 import BaseLoader, Template, TemplateNotFound
+from jinja2 import Environment as BaseEnvironment
+
+from .ctx import StreamedInContext, has_request_context
+from .globals import _cv_ctx, _find_app
+from .signals import before_render_template, template_rendered
+
+if TYPE_CHECKING:
+    from .app import Flask
+    from .scaffold import Scaffold
+
+#: Jinja's answer for a template: source, file name, and whether it is still current.
+_Source: TypeAlias = "tuple[str, str | None, Callable[[], bool] | None]"
+
+
+class Environment(BaseEnvironment):
+    """A Jinja environment whose templates come from an application and its blueprints.
+
+    :param app: the application
+    :param options: for ``jinja2.Environment``
+    """
+
+    def __init__(self, app: Flask, **options: Any) -> None:
+        if "loader" not in options:
+            options["loader"] = app.create_global_jinja_loader()
+        super().__init__(**options)
+        self.app = app
+
+
+class DispatchingJinjaLoader(BaseLoader):
+    """Looks for a template in the application, then in each blueprint as registered.
+
+    :param app: the application
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+
+    def get_source(self, environment: BaseEnvironment, template: str) -> _Source:
+        """The first source of *template*; with ``EXPLAIN_TEMPLATE_LOADING`` all are logged.
+
+        :raises jinja2.TemplateNotFound: nobody has it
+        """
+        if self.app.config["EXPLAIN_TEMPLATE_LOADING"]:
+            return self._get_source_explained(environment, template)
+        for _, loader in self._iter_loaders(template):
+            try:
+                return loader.get_source(environment, template)
+            except TemplateNotFound:
+                continue
+        raise TemplateNotFound(template)
+
+    def _get_source_explained(self, environment: BaseEnvironment, template: str) -> _Source:
+        from .debughelpers import explain_template_loading_attempts
+
+        attempts: list[tuple[BaseLoader, Scaffold, _Source | None]] = []
+        for owner, loader in self._iter_loaders(template):
+            try:
+                source = loader.get_source(environment, template)
+            except TemplateNotFound:
+                source = None
+            attempts.append((loader, owner, source))
+        explain_template_loading_attempts(self.app, template, attempts)
+        found = next((s for _, _, s in attempts if s is not None), None)
+        if found is None:
+            raise TemplateNotFound(template)
+        return found
+
+    def _iter_loaders(self, template: str) -> Iterator[tuple[Scaffold, BaseLoader]]:
+        for owner in (self.app, *self.app.iter_blueprints()):
+            if (loader := owner.jinja_loader) is not None:
+                yield owner, loader
+
+    def list_templates(self) -> list[str]:
+        """The names of all templates of the application and its blueprints."""
+        names: set[str] = set()
+        for _, loader in self._iter_loaders(""):
+            names.update(loader.list_templates())
+        return list(names)
+
+
+def _default_template_ctx_processor() -> dict[str, Any]:
+    """Gives templates ``g`` and ``request`` themselves, quicker to use than the proxies.
+
+    The session stays a proxy, one of the environment's globals: using it is what tells that the
+    answer depends on it.
+    """
+    ctx = _cv_ctx.get(None)
+    if ctx is None:
+        return {}
+    values: dict[str, Any] = {"g": ctx._app_ctx.g}
+    if ctx._request_ctx is not None:
+        values["request"] = ctx._request_ctx.request
+    return values
+
+
+def _render(app: Flask, template: Template, context: dict[str, Any]) -> str:
+    app.update_template_context(context)
+    if before_render_template.receivers:
+        before_render_template.send(
+            app, _async_wrapper=app.ensure_sync, template=template, context=context
+        )
+    rendered = template.render(context)
+    if template_rendered.receivers:
+        template_rendered.send(
+            app, _async_wrapper=app.ensure_sync, template=template, context=context
+        )
+    return rendered
+
+
+def _stream(app: Flask, template: Template, context: dict[str, Any]) -> Iterator[str]:
+    app.update_template_context(context)
+    before_render_template.send(
+        app, _async_wrapper=app.ensure_sync, template=template, context=context
+    )
+
+    def generate() -> Iterator[str]:
+        yield from template.generate(context)
+        template_rendered.send(
+            app, _async_wrapper=app.ensure_sync, template=template, context=context
+        )
+
+    return StreamedInContext(generate()) if has_request_context() else generate()
+
+
+def render_template(
+    template_name_or_list: str | Template | list[str | Template], **context: Any
+) -> str:
+    """Render a template of the current application.
+
+    :param template_name_or_list: a name, a template, or several of which the first is taken
+    :param context: the variables of the template
+    :raises jinja2.TemplateNotFound: there is no such template
+    """
+    app = _find_app()
+    template = app.jinja_env.get_or_select_template(template_name_or_list)
+    return _render(app, template, context)
+
+
+def render_template_string(source: str, **context: Any) -> str:
+    """Render *source*, with its variables escaped for HTML.
+
+    :param source: the text of a template, never one that a client sends
+    :param context: the variables of the template
+    """
+    app = _find_app()
+    return _render(app, app.jinja_env.from_string(source), context)
+
+
+def stream_template(
+    template_name_or_list: str | Template | list[str | Template], **context: Any
+) -> Iterator[str]:
+    """Render a template piece by piece; return the result from a view to stream it.
+
+    :param template_name_or_list: a name, a template, or several of which the first is taken
+    :param context: the variables of the template
+    :raises jinja2.TemplateNotFound: there is no such template
+    """
+    app = _find_app()
+    template = app.jinja_env.get_or_select_template(template_name_or_list)
+    return _stream(app, template, context)
+
+
+def stream_template_string(source: str, **context: Any) -> Iterator[str]:
+    """Render *source* piece by piece; return the result from a view to stream it.
+
+    :param source: the text of a template, never one that a client sends
+    :param context: the variables of the template
+    """
+    app = _find_app()
+    return _stream(app, app.jinja_env.from_string(source), context)

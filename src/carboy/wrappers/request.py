@@ -1,0 +1,326 @@
+"""The request that a view reads.
+
+Lives here: ``Request``, Werkzeug's class made in a fraction of the time, and what Flask
+adds to it: what routing found out, the limits that are configured, plainer errors.
+Must not know: the application's registries. Of the current application, if there is
+one, it reads ``config`` and ``debug``.
+
+How it works: a request keeps its environ, and computes each attribute when it is first
+used. What a subclass overrides is asked for by its name, here as in Werkzeug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+
+import werkzeug.sansio.request
+import werkzeug.wrappers
+from werkzeug.datastructures import (
+    EnvironHeaders,
+    Headers,
+    ImmutableMultiDict,
+    MultiDict,
+)
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import _get_server, get_content_length
+
+from .. import json
+from ..debughelpers import attach_enctype_error_multidict
+from ..forms import (
+    BodyStream,
+    FormDataParser,
+    parse_content_type,
+    parse_cookies,
+    parse_query,
+)
+from ..globals import _cv_ctx
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.routing import Rule
+
+T = TypeVar("T")
+
+
+class lazy(Generic[T]):
+    """An attribute that is computed on first use and kept in the instance's ``__dict__``.
+
+    It has no ``__set__``, so the interpreter itself finds the kept value from then on;
+    Werkzeug's ``cached_property`` runs Python code on each access.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self.compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> lazy[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> T | lazy[T]:
+        if instance is None:
+            return self
+        kept = instance.__dict__
+        # Kept already, and still asked for, by super() in a subclass's property.
+        if self.name not in kept:
+            kept[self.name] = self.compute(instance)
+        value: T = kept[self.name]
+        return value
+
+
+class Limit:
+    """What was set on the request, else the application's setting, else the default."""
+
+    def __init__(self, setting: str, default: int | None, doc: str) -> None:
+        self.setting = setting
+        self.default = default
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.own = f"_{name}"
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Limit: ...
+    @overload
+    def __get__(self, instance: Request, owner: type) -> int | None: ...
+    def __get__(self, instance: Request | None, owner: type) -> int | None | Limit:
+        if instance is None:
+            return self
+        limit: int | None = instance.__dict__.get(self.own)
+        if limit is not None:
+            return limit
+        ctx = _cv_ctx.get(None)
+        return self.default if ctx is None else ctx.app.config[self.setting]
+
+    def __set__(self, instance: Request, value: int | None) -> None:
+        instance.__dict__[self.own] = value
+
+
+class Request(werkzeug.wrappers.Request):
+    """The current request, with what routing found out about it.
+
+    See :class:`werkzeug.wrappers.Request` for all that it inherits. Unlike that class,
+    it does not put itself into the environ: the two would keep each other alive until
+    the garbage collector comes.
+
+    :param environ: the WSGI environment of the request
+    :param populate_request: without effect
+    :param shallow: refuse to read the body
+    """
+
+    json_module = json
+    form_data_parser_class = FormDataParser
+    shallow = False
+
+    #: The rule that matched the URL; ``None`` before matching and when none did.
+    url_rule: Rule | None = None
+    #: The arguments that the rule found in the URL.
+    view_args: dict[str, Any] | None = None
+    #: Why matching failed, to be raised when the view would be called.
+    routing_exception: HTTPException | None = None
+
+    max_content_length = Limit(
+        "MAX_CONTENT_LENGTH",
+        werkzeug.wrappers.Request.max_content_length,
+        """How many bytes of the body may be read before a 413 error is raised.
+
+        ``None`` sets no limit here; see :data:`MAX_CONTENT_LENGTH`. Can be set on a
+        request, for one view.
+        """,
+    )
+    max_form_memory_size = Limit(
+        "MAX_FORM_MEMORY_SIZE",
+        werkzeug.wrappers.Request.max_form_memory_size,
+        """How many bytes a field of a multipart form that is not a file may have before
+        a 413 error is raised.
+
+        See :data:`MAX_FORM_MEMORY_SIZE`. Can be set on a request, for one view.
+        """,
+    )
+    max_form_parts = Limit(  # type: ignore[assignment]
+        "MAX_FORM_PARTS",
+        werkzeug.wrappers.Request.max_form_parts,
+        """How many parts a multipart form may have before a 413 error is raised.
+
+        See :data:`MAX_FORM_PARTS`. Can be set on a request, for one view.
+        """,
+    )
+
+    def __init__(
+        self,
+        environ: WSGIEnvironment,
+        populate_request: bool = True,
+        shallow: bool = False,
+    ) -> None:
+        self.environ = environ
+        if shallow:
+            self.shallow = True
+
+    @lazy
+    def method(self) -> str:
+        method: str = self.environ.get("REQUEST_METHOD", "GET")
+        return method.upper()
+
+    @lazy
+    def scheme(self) -> str:
+        scheme: str = self.environ.get("wsgi.url_scheme", "http")
+        return scheme
+
+    @lazy
+    def server(self) -> tuple[str, int | None] | None:
+        return _get_server(self.environ)
+
+    @lazy
+    def root_path(self) -> str:
+        return _decode(self.environ.get("SCRIPT_NAME") or "").rstrip("/")
+
+    @lazy
+    def path(self) -> str:
+        return "/" + _decode(self.environ.get("PATH_INFO") or "").lstrip("/")
+
+    @lazy
+    def query_string(self) -> bytes:
+        query: str = self.environ.get("QUERY_STRING", "")
+        return query.encode("latin1")
+
+    @lazy
+    def headers(self) -> Headers:
+        return EnvironHeaders(self.environ)
+
+    @lazy
+    def remote_addr(self) -> str | None:
+        address: str | None = self.environ.get("REMOTE_ADDR")
+        return address
+
+    @lazy
+    def args(self) -> MultiDict[str, str]:
+        """The fields of the query string."""
+        if self.parameter_storage_class is not ImmutableMultiDict:
+            return super().args
+        # A raw byte that is not UTF-8 reads as if the client had percent-encoded it.
+        return parse_query(self.query_string.decode(errors="werkzeug.url_quote"))
+
+    @lazy
+    def full_path(self) -> str:
+        """The path with the query string."""
+        return f"{self.path}?{self.query_string.decode(errors='werkzeug.url_quote')}"
+
+    @lazy
+    def cookies(self) -> ImmutableMultiDict[str, str]:
+        """The cookies that came with the request."""
+        headers = self.headers
+        if type(headers) is not EnvironHeaders or self.dict_storage_class is not ImmutableMultiDict:
+            return super().cookies
+        return parse_cookies(headers.environ.get("HTTP_COOKIE", ""))
+
+    @lazy
+    def content_length(self) -> int | None:
+        """The announced size of the body; ``None`` when it is streamed."""
+        environ = self._headers_environ()
+        return super().content_length if environ is None else _content_length(environ)
+
+    @lazy
+    def stream(self) -> IO[bytes]:
+        """The body, guarded against reading past its end or past the limit."""
+        environ = self.environ
+        if not self.shallow and "wsgi.input_terminated" not in environ:
+            size = _content_length(environ)
+            limit = self.max_content_length
+            if size is not None and (limit is None or size <= limit):
+                return BodyStream(environ["wsgi.input"], size)  # type: ignore[return-value]
+        return super().stream
+
+    @property
+    def endpoint(self) -> str | None:
+        """The endpoint that matched the URL, ``None`` before and without a match."""
+        return None if self.url_rule is None else self.url_rule.endpoint
+
+    @property
+    def blueprint(self) -> str | None:
+        """The registered name of the blueprint that the endpoint belongs to, if any."""
+        endpoint = self.endpoint
+        if endpoint is None or "." not in endpoint:
+            return None
+        return endpoint.rpartition(".")[0]
+
+    @property
+    def blueprints(self) -> list[str]:
+        """The name of the current blueprint, followed by those it is nested in."""
+        name = self.blueprint
+        if name is None:
+            return []
+        names = [name]
+        while "." in name:
+            name = name.rpartition(".")[0]
+            names.append(name)
+        return names
+
+    def _headers_environ(self) -> WSGIEnvironment | None:
+        """Where to read a header directly; ``None`` when somebody replaced them."""
+        headers = self.headers
+        return headers.environ if type(headers) is EnvironHeaders else None
+
+    def _parse_content_type(self) -> None:
+        if "_parsed_content_type" in self.__dict__:
+            return
+        environ = self._headers_environ()
+        if environ is None:
+            super()._parse_content_type()
+        else:
+            header = environ.get("CONTENT_TYPE", "")
+            self._parsed_content_type = parse_content_type(header)
+
+    def _load_form_data(self) -> None:
+        if "form" in self.__dict__:
+            return
+        super()._load_form_data()
+        if _debug() and self.mimetype != "multipart/form-data" and not self.files:
+            attach_enctype_error_multidict(self)
+
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        """Answer a body that is not JSON: 415 for another content type, else 400.
+
+        The client reads what is wrong with the body in debug mode only.
+
+        :param e: the error of the parser, ``None`` for another content type
+        :raises HTTPException: unless a subclass returns something in its place
+        """
+        if e is None or _debug():
+            return super().on_json_loading_failed(e)
+        raise BadRequest() from e
+
+
+# The rest of Werkzeug's cached attributes, on the quicker descriptor.
+for _base in (werkzeug.sansio.request.Request, werkzeug.wrappers.Request):
+    for _name, _attribute in vars(_base).items():
+        if isinstance(_attribute, cached_property) and _name not in vars(Request):
+            _lazy = lazy(cast("Callable[[Any], Any]", _attribute.fget))
+            _lazy.__set_name__(Request, _name)
+            setattr(Request, _name, _lazy)
+
+
+def _decode(value: str) -> str:
+    # WSGI passes bytes as latin-1 text.
+    return value if value.isascii() else value.encode("latin1").decode(errors="replace")
+
+
+def _content_length(environ: WSGIEnvironment) -> int | None:
+    length = environ.get("CONTENT_LENGTH", "")
+    if (
+        "HTTP_TRANSFER_ENCODING" not in environ
+        and length.isascii()
+        and length.isdecimal()
+        and len(length) < 16
+    ):
+        return int(length)
+    return get_content_length(environ)
+
+
+def _debug() -> bool:
+    ctx = _cv_ctx.get(None)
+    return ctx is not None and ctx.app.debug

@@ -1,0 +1,239 @@
+"""The response that a view returns.
+
+Lives here: ``Response``, Werkzeug's class made and sent in a fraction of the time.
+Must not know: the application's registries. Of the current application, if there is
+one, it reads ``config``.
+
+How it works: a response with a ready body keeps its content type and length, and makes
+a ``Headers`` of them when somebody asks. When it is sent, its headers are handed to the
+server as they are if Werkzeug would not change one. Whatever is out of the ordinary, or
+overridden in a subclass, goes Werkzeug's own way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import werkzeug.wrappers
+from werkzeug.datastructures import Headers
+from werkzeug.http import HTTP_STATUS_CODES
+from werkzeug.utils import get_content_type
+
+from .. import json
+from ..globals import _cv_ctx
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+class Response(werkzeug.wrappers.Response):
+    """A response, HTML unless it says otherwise.
+
+    See :class:`werkzeug.wrappers.Response` for what it inherits. Whether a subclass
+    changes how responses are made or sent is found out once, when it is first used.
+    """
+
+    json_module = json
+    default_mimetype: str | None = "text/html"
+    autocorrect_location_header = False
+
+    #: Whether making and sending are Werkzeug's own; ``None`` until asked.
+    _stock: ClassVar[bool | None] = None
+    # All that ``headers`` will hold, until somebody uses them.
+    _lazy_type: tuple[str, str] | None = None
+    _lazy_length: int
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._stock = None
+
+    def __init__(
+        self,
+        response: Iterable[bytes] | bytes | Iterable[str] | str | None = None,
+        status: int | str | HTTPStatus | None = None,
+        headers: Mapping[str, str | Iterable[str]] | Iterable[tuple[str, str]] | None = None,
+        mimetype: str | None = None,
+        content_type: str | None = None,
+        direct_passthrough: bool = False,
+    ) -> None:
+        if type(response) is str:
+            response = response.encode()
+        if (
+            type(response) is not bytes
+            or headers is not None
+            or content_type is not None
+            or not (self._stock or self._is_stock())
+            or not self.automatically_set_content_length
+            or (mimetype is None and (mimetype := self.default_mimetype) is None)
+        ):
+            super().__init__(response, status, headers, mimetype, content_type, direct_passthrough)
+            return
+        if status is None:
+            status = self.default_status
+        if type(status) is int:
+            self._status = _status_lines.get(status) or _status_line(status)
+            self._status_code = status
+        else:
+            self.status = status
+        self._lazy_type = _content_types.get(mimetype) or _content_type(mimetype)
+        self._lazy_length = len(response)
+        self.response = [response]
+        self.direct_passthrough = direct_passthrough
+        self._on_close = []
+
+    @property
+    def headers(self) -> Headers:
+        """The headers, made when they are first used."""
+        if self._lazy_type is not None:
+            headers = Headers()
+            headers._list = [
+                self._lazy_type,
+                ("Content-Length", str(self._lazy_length)),
+            ]
+            self.headers = headers
+        kept: Headers = self.__dict__["headers"]
+        return kept
+
+    @headers.setter
+    def headers(self, value: Headers) -> None:
+        self._lazy_type = None
+        self.__dict__["headers"] = value
+
+    @property
+    def __class__(self) -> type[Any]:
+        return type(self)
+
+    @__class__.setter
+    def __class__(self, cls: type[Any]) -> None:
+        # ``force_type`` of a class that is not ours does this: it expects the headers.
+        self.__dict__["headers"] = self.headers
+        object.__dict__["__class__"].__set__(self, cls)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A shallow copy shares the headers with its original.
+        self.headers  # noqa: B018
+        return self.__dict__
+
+    @property
+    def max_cookie_size(self) -> int:  # type: ignore[override]
+        """The size of a cookie that is warned about: :data:`MAX_COOKIE_SIZE`."""
+        ctx = _cv_ctx.get(None)
+        if ctx is None:
+            return super().max_cookie_size
+        size: int = ctx.app.config["MAX_COOKIE_SIZE"]
+        return size
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Send the response, as a WSGI application.
+
+        :param environ: the WSGI environment of the request
+        :param start_response: the server's function that takes status and headers
+        :returns: the chunks of the body; a plain list when it is one ready chunk and
+            nothing is to be done on close
+        """
+        body = self.response
+        if (
+            type(body) is list
+            and len(body) == 1
+            and type(body[0]) is bytes
+            and (status := self._status_code) >= 200
+            and status != 204
+            and status != 304
+            and not self._on_close
+            and not self.direct_passthrough
+            and environ["REQUEST_METHOD"] != "HEAD"
+            and (self._stock or self._is_stock())
+        ):
+            fields = self._final_headers(len(body[0]))
+            if fields is not None:
+                start_response(self._status, fields)
+                return [body[0]]
+        return super().__call__(environ, start_response)
+
+    @classmethod
+    def _is_stock(cls) -> bool:
+        if cls._stock is None:
+            cls._stock = all(getattr(cls, name, None) is own for name, own in _SEAMS.items())
+        return cls._stock
+
+    def _final_headers(self, size: int) -> list[tuple[str, str]] | None:
+        """The header list to send; ``None`` when Werkzeug would change a value in it.
+
+        :param size: the length of the body
+        """
+        if self._lazy_type is not None:
+            return [self._lazy_type, ("Content-Length", str(self._lazy_length))]
+        headers = self.headers
+        if type(headers) is not Headers:
+            return None
+        sized = located = False
+        for name, value in headers:
+            if name in _INERT:
+                continue
+            if name == "Content-Length":
+                sized = True
+            elif name == "Location" and not located:
+                if self.autocorrect_location_header or not _URI.fullmatch(value):
+                    return None
+                located = True
+            elif name.lower() in _SPECIAL:
+                return None
+        fields = list(headers)
+        if not sized and self.automatically_set_content_length:
+            fields.append(("Content-Length", str(size)))
+        return fields
+
+
+_SPECIAL = frozenset({"content-length", "content-location", "location"})
+# Only to spare these the look at their lower-case name.
+_INERT = frozenset({"Content-Type", "Set-Cookie", "Vary", "Cache-Control", "ETag"})
+
+# URLs that ``iri_to_uri`` returns as they are: absolute paths and plain http(s) URLs,
+# with the characters that it leaves alone in each part, and no part present but empty.
+_URI = re.compile(
+    r"(?:https?://[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*(?::[1-9][0-9]{0,3})?)?"
+    r"/(?!/)[\w.~%!$&'()*+,/:;=@-]*"
+    r"(?:\?[\w.~%!$&'()*+,/:;=?@-]+)?"
+    r"(?:#[\w.~%!#$&'()*+,/:;=?@-]+)?",
+    re.ASCII,
+)
+
+# What the quick ways of making and sending a response pass over, as it should be.
+_SEAMS = {
+    name: getattr(Response, name, None)
+    for name in (
+        "_clean_status",
+        "close",
+        "get_app_iter",
+        "get_wsgi_headers",
+        "get_wsgi_response",
+        "headers",
+        "iter_encoded",
+        "response",
+        "set_data",
+        "status",
+        "status_code",
+    )
+}
+
+_status_lines: dict[int, str] = {}
+_content_types: dict[str, tuple[str, str]] = {}
+
+
+def _status_line(code: int) -> str:
+    if code not in HTTP_STATUS_CODES:
+        return f"{code} UNKNOWN"
+    _status_lines[code] = line = f"{code} {HTTP_STATUS_CODES[code].upper()}"
+    return line
+
+
+def _content_type(mimetype: str) -> tuple[str, str]:
+    # Headers refuses a line break.
+    pair = Headers([("Content-Type", get_content_type(mimetype, "utf-8"))])[0]
+    # An application can let its clients choose: remember a limited number.
+    if len(_content_types) < 256:
+        _content_types[mimetype] = pair
+    return pair

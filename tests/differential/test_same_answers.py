@@ -1,0 +1,109 @@
+"""Every application in `apps/`, asked the same on Flask and on Carboy.
+
+Three times over: as it is; with receivers on every signal and on the log; and
+with every stage replaced on the instance. The first runs the shortest way through
+the engine, the other two the ways that must not be shortened. Conversations are
+held once more with the two taking turns, so that each reads the other's cookies.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
+from types import ModuleType
+
+import pytest
+
+from . import apps
+from .asking import Ask
+from .intended import INTENDED
+from .observing import alike, converse, forget_loggers, logs, signals, stages, told
+
+flask = importlib.import_module("flask")
+subject = importlib.import_module(os.environ.get("DIFFERENTIAL_SUBJECT", "carboy"))
+
+APPS: list[ModuleType] = [
+    importlib.import_module(f"{apps.__name__}.{found.name}")
+    for found in pkgutil.iter_modules(apps.__path__)
+]
+
+
+def _short(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
+
+
+def _readable(text: str) -> str:
+    text = re.sub(r"[^\x21-\x7e]", "_", text)
+    return text if len(text) < 90 else f"{text[:87]}..."
+
+
+def _mark(identity: str) -> tuple[pytest.MarkDecorator, ...]:
+    reason = INTENDED.get(identity)
+    return (pytest.mark.xfail(reason=reason, strict=True),) if reason else ()
+
+
+def _requests(*, conversations: bool = False) -> Iterator[object]:
+    for module in APPS:
+        for ask in module.REQUESTS:
+            if conversations and not ask.then:
+                continue
+            identity = f"{_short(module)}: {ask.id}"
+            yield pytest.param(
+                module, ask, id=_readable(identity), marks=_mark(identity)
+            )
+
+
+def _probes() -> Iterator[object]:
+    for module in APPS:
+        for name, probe in vars(module).items():
+            if name.startswith("probe_"):
+                identity = f"{_short(module)}: {name}"
+                yield pytest.param(probe, id=identity, marks=_mark(identity))
+
+
+every_request = pytest.mark.parametrize(("module", "ask"), [*_requests()])
+
+
+@every_request
+def test_the_answer_is_the_same(module: ModuleType, ask: Ask) -> None:
+    ours = converse([subject], module.create, ask)
+    assert ours == converse([flask], module.create, ask)
+
+
+@every_request
+def test_signals_and_log_are_the_same(module: ModuleType, ask: Ask) -> None:
+    watch = (signals, logs)
+    ours = converse([subject], module.create, ask, attach=watch)
+    assert ours == converse([flask], module.create, ask, attach=watch)
+
+
+@every_request
+def test_the_stages_are_the_same(module: ModuleType, ask: Ask) -> None:
+    ours = converse([subject], module.create, ask, attach=[stages])
+    assert ours == converse([flask], module.create, ask, attach=[stages])
+
+
+@pytest.mark.parametrize(("module", "ask"), [*_requests(conversations=True)])
+def test_one_goes_on_where_the_other_stopped(module: ModuleType, ask: Ask) -> None:
+    alone = converse([flask], module.create, ask)
+    assert converse([flask, subject], module.create, ask) == alone
+    assert converse([subject, flask], module.create, ask) == alone
+
+
+@pytest.mark.parametrize("probe", [*_probes()])
+def test_what_happens_without_a_request_is_the_same(
+    probe: Callable[[ModuleType], object],
+) -> None:
+    assert _probed(probe, subject) == _probed(probe, flask)
+
+
+def _probed(probe: Callable[[ModuleType], object], framework: ModuleType) -> object:
+    forget_loggers()
+    try:
+        return alike(copy_context().run(probe, framework))
+    except Exception as error:
+        return told(error)

@@ -1,0 +1,85 @@
+"""The benchmarks measure right answers; how fast they come is not tested."""
+
+import importlib
+import json
+
+import pytest
+from bench import inprocess, startup, table
+from bench.scenarios import SCENARIOS, Call, Scenario, WrongAnswer, check
+from bench.table import Comparison, Rounds
+
+
+def programs(scenario: Scenario) -> dict[str, Call]:
+    return {
+        name: scenario.build(importlib.import_module(name))
+        for name in ("carboy", "flask")
+    }
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_carboy_and_flask_give_the_answer_of_the_scenario(name: str) -> None:
+    scenario = SCENARIOS[name]
+    calls = programs(scenario)
+    check(scenario, calls)
+    check(scenario, calls)  # what one request leaves behind changes no later answer
+
+
+def test_a_wrong_answer_is_not_timed() -> None:
+    calls = programs(SCENARIOS["cookies"])
+    with pytest.raises(WrongAnswer, match=r"hello: carboy answered 200 OK b'litres'"):
+        check(SCENARIOS["hello"], calls)
+
+
+def test_an_answer_unlike_flasks_is_not_timed() -> None:
+    hello, json_out = SCENARIOS["hello"], SCENARIOS["JSON"]
+    calls = programs(hello) | {"flask": programs(json_out)["flask"]}
+    either = Scenario("either", hello.build, None, "200 OK", "")
+    with pytest.raises(
+        WrongAnswer, match=r"either: Carboy answered .*, Flask answered"
+    ):
+        check(either, calls)
+
+
+def test_every_rival_says_hello_and_the_table_shows_them() -> None:
+    pytest.importorskip("falcon")
+    pytest.importorskip("bottle")
+    found = list(inprocess.compare(SCENARIOS["hello"], rounds=2, duration=0))
+    shown = table.markdown(found).splitlines()
+    assert [c.rival for c in found] == ["flask", "falcon", "bottle", "bare"]
+    assert len(shown) == 2 + len(found)
+    assert all("| hello " in line and " µs " in line for line in shown[2:])
+    assert len({len(line) for line in shown}) == 1
+
+
+def test_registration_is_timed_and_answered() -> None:
+    registered, answered = startup.compare_registration(rounds=1, rules=20)
+    assert (registered.what, registered.goal) == ("register 20 rules", 10)
+    assert answered.what == "first request after it"
+    assert registered.carboy.best > 0 < answered.theirs.best
+
+
+def test_the_best_round_decides_whether_a_goal_is_reached() -> None:
+    quick = Comparison("a", "µs", Rounds((9, 2, 3)), "flask", Rounds((20, 30)), 10)
+    slow = Comparison("b", "µs", Rounds((9, 4, 3)), "flask", Rounds((20, 30)), 10)
+    rate = Comparison(
+        "c", "requests/s", Rounds((80, 95), True), "bare", Rounds((100, 70), True), 0.9
+    )
+    free = Comparison("d", "ms", Rounds((1234.5,)), "flask", Rounds((12.34,)))
+    lines = table.markdown([quick, slow, rate, free]).splitlines()[2:]
+    rows = [[cell.strip() for cell in line.split("|")] for line in lines]
+    assert [c.times for c in (quick, rate)] == [10, 0.95]
+    assert [row[-2] for row in rows] == ["yes", "**no**", "yes", ""]
+    assert [row[3] for row in rows] == [
+        "2.00 (3.00)",
+        "3.00 (4.00)",
+        "95.0 (87.5)",
+        "1,234 (1,234)",
+    ]
+
+
+def test_the_results_can_be_read_by_a_program() -> None:
+    found = [Comparison("a", "µs", Rounds((2, 3)), "flask", Rounds((20,)), 10)]
+    read = json.loads(json.dumps(table.as_json(found)))
+    assert {"python", "platform", "versions"} < read.keys()
+    (row,) = read["comparisons"]
+    assert (row["carboy"], row["times"], row["reached"]) == ([2, 3], 10, True)
