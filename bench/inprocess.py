@@ -3,26 +3,25 @@
 Must not know: what a scenario does.
 
 How it works: all sides live in one process and take turns in short rounds, so that a
-busy moment of the machine hits them alike. The best round says what the code costs, the
-median what the machine was like. The garbage collector stays on, as in a server.
+busy moment of the machine hits them alike. The clock is that of the processor's work for
+this process, which stands still while others run. The best round says what the code costs,
+the median what the machine was like. The garbage collector stays on, as in a server.
 """
 
 import gc
 import importlib
 from collections.abc import Iterator, Mapping
-from time import perf_counter
+from time import process_time
 
 from bench.scenarios import ELSEWHERE, Call, Scenario, check
 from bench.table import Comparison, Rounds
 from bench.wsgi import Visit, environ
 
 #: How long one round of one side should last, in seconds.
-ROUND = 0.02
+ROUND = 0.015
 
 
-def compare(
-    scenario: Scenario, rounds: int, duration: float = ROUND
-) -> Iterator[Comparison]:
+def compare(scenario: Scenario, rounds: int, duration: float = ROUND) -> Iterator[Comparison]:
     """Time *scenario* on Carboy and Flask, and "hello" on the others too.
 
     :param rounds: turns of each side
@@ -30,8 +29,7 @@ def compare(
     :raises WrongAnswer: before anything is timed, if an answer is not the right one
     """
     calls: dict[str, Call] = {
-        name: scenario.build(importlib.import_module(name))
-        for name in ("carboy", "flask")
+        name: scenario.build(importlib.import_module(name)) for name in ("carboy", "flask")
     }
     if scenario.name == "hello":
         for name, build in ELSEWHERE.items():
@@ -44,9 +42,7 @@ def compare(
         yield Comparison(scenario.name, "µs", ours, rival, theirs, goals[rival])
 
 
-def take_turns(
-    calls: Mapping[str, Call], rounds: int, duration: float
-) -> dict[str, Rounds]:
+def take_turns(calls: Mapping[str, Call], rounds: int, duration: float) -> dict[str, Rounds]:
     """Microseconds per call for each of *calls*, in alternating rounds."""
     counts = {name: calls_in(duration, call) for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
@@ -67,7 +63,7 @@ def calls_in(duration: float, call: Call) -> int:
 
 def time(call: Call, count: int) -> float:
     """Seconds per call, over *count* calls."""
-    start = perf_counter()
+    start = process_time()
     for _ in range(count):
         call()
-    return (perf_counter() - start) / count
+    return (process_time() - start) / count

@@ -84,9 +84,7 @@ def check(scenario: Scenario, calls: dict[str, Call]) -> None:
             )
     ours, theirs = (comparable(answers[name]) for name in ("carboy", "flask"))
     if ours != theirs:
-        raise WrongAnswer(
-            f"{scenario.name}: Carboy answered {ours}, Flask answered {theirs}"
-        )
+        raise WrongAnswer(f"{scenario.name}: Carboy answered {ours}, Flask answered {theirs}")
 
 
 def comparable(answer: Answer) -> Answer:
@@ -273,10 +271,7 @@ def session_write(web: ModuleType) -> Call:
 @scenario("template, 10 rows", "<!doctype html>\n<title>Cellar</title>", goal=2.5)
 def template(web: ModuleType) -> Call:
     app = web.Flask(__name__)
-    rows = [
-        {"number": number, "name": f"Carboy <{number}>", "litres": 54}
-        for number in range(10)
-    ]
+    rows = [{"number": number, "name": f"Carboy <{number}>", "litres": 54} for number in range(10)]
 
     @app.route("/carboy/<int:number>")
     def show(number: int) -> str:
@@ -384,9 +379,7 @@ def url_for(web: ModuleType) -> Call:
     def carboy(name: str, number: int) -> str:
         return ""
 
-    return InContext(
-        app, lambda: str(web.url_for("carboy", name="ada", number=7, page=2))
-    )
+    return InContext(app, lambda: str(web.url_for("carboy", name="ada", number=7, page=2)))
 
 
 # -- hello elsewhere ---------------------------------------------------------------

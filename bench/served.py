@@ -4,8 +4,9 @@ Must not know: anything of the frameworks but the scenario "hello".
 
 How it works: three servers of one worker each run at the same time on one core;
 ``wrk``, on another core, asks one after the other, in rounds. An idle server costs the
-others nothing. Run as a program, ``python -m bench.served NAME PORT``, this module is
-one of the servers.
+others nothing. Where other programs keep the machine busy, the work of the processor for
+each request is the figure to trust. Run as a program, ``python -m bench.served NAME PORT``,
+this module is one of the servers.
 """
 
 import importlib
@@ -16,10 +17,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPConnection
+from operator import attrgetter
+from pathlib import Path
+from typing import NamedTuple
 from wsgiref.types import WSGIApplication
 
 from bench.scenarios import bare_app, hello
@@ -30,6 +34,33 @@ SIDES = ("carboy", "bare", "flask")
 GOALS = {"bare": 0.90, "flask": None}
 CONNECTIONS = 32
 SECONDS = 2
+
+
+class Load(NamedTuple):
+    """What one round of requests to one server found.
+
+    :param rate: requests per second
+    :param p99: milliseconds that 99 % of the answers took at most
+    :param work: microseconds of the server's processor for each request
+    """
+
+    rate: float
+    p99: float
+    work: float
+
+
+MEASURES: list[tuple[str, str, Callable[[Load], float]]] = [
+    ("served", "requests/s", attrgetter("rate")),
+    ("served, p99", "ms", attrgetter("p99")),
+    ("served, work", "µs", attrgetter("work")),
+]
+
+
+class Server(NamedTuple):
+    """A server that answers on *port*."""
+
+    port: int
+    pid: int
 
 
 class CannotServe(Exception):
@@ -46,7 +77,7 @@ def app(name: str) -> WSGIApplication:
 
 
 def compare_served(rounds: int) -> list[Comparison]:
-    """Requests per second of each side, and the milliseconds that 99 % stay under.
+    """Requests per second of each side; how long they wait, and how much work they are.
 
     :raises CannotServe: if ``wrk`` or the second core is missing
     """
@@ -56,38 +87,38 @@ def compare_served(rounds: int) -> list[Comparison]:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise CannotServe("one core is too few: the client needs its own")
-    rates: dict[str, list[float]] = {side: [] for side in SIDES}
-    delays: dict[str, list[float]] = {side: [] for side in SIDES}
+    answers: dict[str, list[Load]] = {side: [] for side in SIDES}
     with ExitStack() as stack:
-        ports = {side: stack.enter_context(serving(side, cores[0])) for side in SIDES}
+        servers = {side: stack.enter_context(serving(side, cores[0])) for side in SIDES}
         for _ in range(rounds):
-            for side, port in ports.items():
-                rate, delay = ask(wrk, port, cores[1])
-                rates[side].append(rate)
-                delays[side].append(delay)
+            for side, server in servers.items():
+                answers[side].append(ask(wrk, server, cores[1]))
     found = []
     for rival, goal in GOALS.items():
-        ours, theirs = (Rounds(tuple(rates[s]), True) for s in ("carboy", rival))
-        found.append(Comparison("served", "requests/s", ours, rival, theirs, goal))
-        ours, theirs = (Rounds(tuple(delays[s])) for s in ("carboy", rival))
-        found.append(Comparison("served, p99", "ms", ours, rival, theirs))
+        for what, unit, pick in MEASURES:
+            rate = unit == "requests/s"
+            ours, theirs = (
+                Rounds(tuple(map(pick, answers[side])), more_is_better=rate)
+                for side in ("carboy", rival)
+            )
+            found.append(Comparison(what, unit, ours, rival, theirs, goal if rate else None))
     return found
 
 
 @contextmanager
-def serving(name: str, core: int) -> Iterator[int]:
-    """A server of *name* on *core* while the block runs; gives its port."""
+def serving(name: str, core: int) -> Iterator[Server]:
+    """A server of *name* on *core* while the block runs."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     command = [sys.executable, "-m", "bench.served", name, str(port)]
-    server = subprocess.Popen(pinned(core, command), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(pinned(core, command), stderr=subprocess.PIPE, text=True)
     try:
-        await_hello(server, port)
-        yield port
+        await_hello(process, port)
+        yield Server(port, process.pid)
     finally:
-        server.terminate()
-        server.communicate()
+        process.terminate()
+        process.communicate()
 
 
 def await_hello(server: subprocess.Popen[str], port: int) -> None:
@@ -108,17 +139,28 @@ def await_hello(server: subprocess.Popen[str], port: int) -> None:
     raise CannotServe(f"the server did not start: {server.communicate()[1]}")
 
 
-def ask(wrk: str, port: int, core: int) -> tuple[float, float]:
-    """Requests per second, and the latency in ms of the 99th percentile."""
+def ask(wrk: str, server: Server, core: int) -> Load:
+    """Send *server* as many requests as it answers, for a while."""
     options = ["-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency"]
-    command = pinned(core, [wrk, *options, f"http://127.0.0.1:{port}/"])
+    command = pinned(core, [wrk, *options, f"http://127.0.0.1:{server.port}/"])
+    before = seconds_of_work(server.pid)
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    work = seconds_of_work(server.pid) - before
+    requests = re.search(r"(\d+) requests in", said)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
     delay = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", said)
-    if rate is None or delay is None or "Non-2xx" in said:
+    if requests is None or rate is None or delay is None or "Non-2xx" in said:
         raise AssertionError(f"wrk said:\n{said}")
     unit = {"us": 1e-3, "ms": 1.0, "s": 1e3}[delay[2]]
-    return float(rate[1]), float(delay[1]) * unit
+    return Load(float(rate[1]), float(delay[1]) * unit, work * 1e6 / int(requests[1]))
+
+
+def seconds_of_work(pid: int) -> float:
+    """How long the processor has worked for the process *pid* and its children."""
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    own = (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(seconds_of_work(int(child)) for child in children)
 
 
 def pinned(core: int, command: list[str]) -> list[str]:
@@ -129,12 +171,17 @@ def pinned(core: int, command: list[str]) -> list[str]:
 def serve(name: str, port: int) -> None:
     """Serve *name* on *port* until told to stop."""
     from granian.constants import Interfaces
-    from granian.server import Server
+    from granian.server import Server as Granian
 
-    server = Server(
-        "bench.served", port=port, interface=Interfaces.WSGI, log_enabled=False
+    granian = Granian(
+        "bench.served",
+        port=port,
+        interface=Interfaces.WSGI,
+        # By itself Granian starts hundreds, which on one core are in each other's way.
+        blocking_threads=1,
+        log_enabled=False,
     )
-    server.serve(target_loader=partial(app, name), wrap_loader=False)
+    granian.serve(target_loader=partial(app, name), wrap_loader=False)
 
 
 if __name__ == "__main__":

@@ -68,9 +68,7 @@ def environ(
 class Visit:
     """One request that can be sent to *app* again and again."""
 
-    def __init__(
-        self, app: WSGIApplication, environ: WSGIEnvironment, body: bytes = b""
-    ) -> None:
+    def __init__(self, app: WSGIApplication, environ: WSGIEnvironment, body: bytes = b"") -> None:
         self.app = app
         self.environ = environ
         self.body = body

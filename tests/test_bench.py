@@ -2,18 +2,19 @@
 
 import importlib
 import json
+import re
+import sys
+from pathlib import Path
 
 import pytest
-from bench import inprocess, startup, table
+from bench import inprocess, served, startup, table
+from bench.__main__ import main
 from bench.scenarios import SCENARIOS, Call, Scenario, WrongAnswer, check
 from bench.table import Comparison, Rounds
 
 
 def programs(scenario: Scenario) -> dict[str, Call]:
-    return {
-        name: scenario.build(importlib.import_module(name))
-        for name in ("carboy", "flask")
-    }
+    return {name: scenario.build(importlib.import_module(name)) for name in ("carboy", "flask")}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -34,9 +35,7 @@ def test_an_answer_unlike_flasks_is_not_timed() -> None:
     hello, json_out = SCENARIOS["hello"], SCENARIOS["JSON"]
     calls = programs(hello) | {"flask": programs(json_out)["flask"]}
     either = Scenario("either", hello.build, None, "200 OK", "")
-    with pytest.raises(
-        WrongAnswer, match=r"either: Carboy answered .*, Flask answered"
-    ):
+    with pytest.raises(WrongAnswer, match=r"either: Carboy answered .*, Flask answered"):
         check(either, calls)
 
 
@@ -52,9 +51,9 @@ def test_every_rival_says_hello_and_the_table_shows_them() -> None:
 
 
 def test_registration_is_timed_and_answered() -> None:
-    registered, answered = startup.compare_registration(rounds=1, rules=20)
+    registered, answered, both = startup.compare_registration(rounds=1, rules=20)
     assert (registered.what, registered.goal) == ("register 20 rules", 10)
-    assert answered.what == "first request after it"
+    assert (answered.what, both.what) == ("first request then", "both")
     assert registered.carboy.best > 0 < answered.theirs.best
 
 
@@ -83,3 +82,26 @@ def test_the_results_can_be_read_by_a_program() -> None:
     assert {"python", "platform", "versions"} < read.keys()
     (row,) = read["comparisons"]
     assert (row["carboy"], row["times"], row["reached"]) == ([2, 3], 10, True)
+
+
+def test_the_command_prints_the_table_and_writes_the_rounds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    found = tmp_path / "found.json"
+    options = ["--only", "404", "--only", "cookies", "--rounds", "1", "--json", str(found)]
+    monkeypatch.setattr(sys, "argv", ["bench", *options])
+    main()
+    printed = capsys.readouterr().out
+    assert [line.split("|")[1].strip() for line in printed.splitlines()[2:4]] == ["404", "cookies"]
+    assert re.search(r"Goals reached: [012] of 2\.$", printed)
+    assert [row["what"] for row in json.loads(found.read_text())["comparisons"]] == [
+        "404",
+        "cookies",
+    ]
+
+
+def test_without_wrk_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", "served"])
+    monkeypatch.setattr(served.shutil, "which", lambda name: None)
+    with pytest.raises(SystemExit, match="apt-get install wrk"):
+        main()

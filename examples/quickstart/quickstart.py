@@ -252,9 +252,10 @@ def alive() -> WSGIApplication:
 @app.errorhandler(404)
 @app.errorhandler(HTTPException)
 def went_wrong(error: HTTPException) -> ResponseReturnValue:
-    if request.path.startswith("/api/"):
-        return {"error": error.description}, error.code or 500
-    return render_template("error.html", error=error), error.code or 500
+    program = request.path.startswith("/api/")
+    page = {"error": error.description} if program else render_template("error.html", error=error)
+    headers = [pair for pair in error.get_headers() if pair[0] != "Content-Type"]
+    return page, error.code or 500, headers
 
 
 def doorkeeper(inner: WSGIApplication) -> WSGIApplication:
@@ -274,7 +275,7 @@ def doorkeeper(inner: WSGIApplication) -> WSGIApplication:
     return outer
 
 
-app.wsgi_app = doorkeeper(app.wsgi_app)  # type: ignore[method-assign]
+app.wsgi_app = doorkeeper(app.wsgi_app)  # type: ignore[method-assign, assignment]
 
 
 # -- the tour --------------------------------------------------------------------------
@@ -288,11 +289,8 @@ def tour() -> str:
 
 def code(*names: str) -> Markup:
     """The source of functions and templates, with keywords and texts marked."""
-    functions, folder = globals(), Path(app.root_path, "templates")
-    parts = [
-        inspect.getsource(functions[n]) if n in functions else (folder / n).read_text()
-        for n in names
-    ]
+    views, pages = globals(), Path(app.root_path, "templates")
+    parts = [inspect.getsource(views[n]) if n in views else (pages / n).read_text() for n in names]
     words = r"(\".*?\"|@[\w.]+|\b(?:def|class|return|if|else|for|in|is|not|try|with)\b)"
     pieces = map(escape, re.split(words, "\n\n".join(map(str.strip, parts))))
     return Markup("").join(

@@ -25,7 +25,7 @@ from werkzeug.utils import redirect as _wz_redirect
 from .config import Config, ConfigAttribute
 from .ctx import _AppCtxGlobals
 from .gateways.wsgi import wsgi_app
-from .globals import _cv_ctx
+from .globals import _cv_ctx, _find_request_ctx
 from .helpers import (
     _split_blueprint_path,
     get_debug_flag,
@@ -41,6 +41,7 @@ from .wrappers import Request, Response
 
 if TYPE_CHECKING:
     import logging
+    from types import TracebackType
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from jinja2 import Environment
@@ -660,6 +661,23 @@ class Flask(Pipeline):
         :param code: 301, 302, 303, 305, 307 or 308
         """
         return _wz_redirect(location, code=code, Response=self.response_class)
+
+    # Logging. Here rather than in the pipeline, so that the log says `in app` as it always did.
+
+    def log_exception(
+        self,
+        exc_info: tuple[type[BaseException], BaseException, TracebackType]
+        | tuple[None, None, None],
+    ) -> None:
+        """Log an exception of the current request, with its traceback.
+
+        :param exc_info: as of ``sys.exc_info()``
+        """
+        request = _find_request_ctx().request
+        self.logger.error(f"Exception on {request.path} [{request.method}]", exc_info=exc_info)
+
+    def _log_failed_finalizing(self) -> None:
+        self.logger.exception("Request finalizing failed with an error while handling an error")
 
     # Serving, trying out
 

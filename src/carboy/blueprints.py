@@ -67,7 +67,7 @@ class BlueprintSetupState:
         #: Values for every rule of the blueprint.
         self.url_defaults = {
             **blueprint.url_values_defaults,
-            **options.get("url_defaults", ()),
+            **options.get("url_defaults", {}),
         }
 
     @property
@@ -93,7 +93,7 @@ class BlueprintSetupState:
         options.setdefault("subdomain", self.subdomain)
         if endpoint is None:
             endpoint = _endpoint_from_view_func(view_func)  # type: ignore[arg-type]
-        defaults = {**self.url_defaults, **options.pop("defaults", ())}
+        defaults = {**self.url_defaults, **options.pop("defaults", {})}
         self.app.add_url_rule(
             rule,
             f"{self._full_name}.{endpoint}",

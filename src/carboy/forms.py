@@ -24,7 +24,6 @@ from werkzeug.datastructures import (
 )
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.http import parse_cookie
-from werkzeug.sansio.multipart import File
 from werkzeug.wsgi import LimitedStream
 
 if TYPE_CHECKING:
@@ -168,15 +167,21 @@ class FormDataParser(formparser.FormDataParser):
     def _collect(
         self, parts: list[_Part], content_length: int
     ) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
-        plain = formparser.MultiPartParser(self.stream_factory)
         fields = []
         files = []
-        for name, filename, headers, data in parts:
+        for name, filename, content_type, headers, data in parts:
             if filename is None:
-                charset = plain.get_part_charset(headers)
+                charset = "utf-8"
+                if content_type is not None:
+                    charset = formparser.MultiPartParser().get_part_charset(headers)
                 fields.append((name, data.decode(charset, "replace")))
             else:
-                file = plain.start_file_streaming(File(name, filename, headers), content_length)
+                file = self.stream_factory(
+                    total_content_length=content_length,
+                    content_type=content_type,
+                    filename=filename,
+                    content_length=0,
+                )
                 file.write(data)
                 file.seek(0)
                 files.append((name, FileStorage(file, filename, name, headers=headers)))
@@ -186,6 +191,7 @@ class FormDataParser(formparser.FormDataParser):
 class _Part(NamedTuple):
     name: str
     filename: str | None
+    content_type: str | None
     headers: Headers
     data: bytes
 
@@ -209,6 +215,14 @@ def _read_past(stream: IO[bytes], limit: int) -> bytes:
     return body
 
 
+# The head of a part as browsers and nearly all other clients write it.
+_HEAD = re.compile(
+    r"Content-Disposition: "
+    r'(form-data; name="([^"\\%\r\n]*)"(?:; filename="([^"\\%\r\n]*)")?)'
+    r"(?:\r\nContent-Type: ([^\r\n]*))?"
+)
+
+
 def _split(body: bytes, boundary: bytes) -> list[_Part] | None:
     """The parts of a multipart body, ``None`` unless it is strictly as RFC 7578 has it.
 
@@ -226,36 +240,18 @@ def _split(body: bytes, boundary: bytes) -> list[_Part] | None:
             return None
         if piece[:2] != b"\r\n" or piece[-2:] != b"\r\n":
             return None
-        part = _read_part(piece[2:end], piece[end + 4 : -2])
-        if part is None:
+        try:
+            head = _HEAD.fullmatch(piece[2:end].decode())
+        except UnicodeDecodeError:
             return None
-        parts.append(part)
+        if head is None:
+            return None
+        disposition, name, filename, content_type = head.groups()
+        headers = Headers()
+        headers._list.append(("Content-Disposition", disposition))
+        if content_type is not None:
+            content_type = content_type.strip(" \t")
+            headers._list.append(("Content-Type", content_type))
+        data = piece[end + 4 : -2]
+        parts.append(_Part(name, filename, content_type, headers, data))
     return parts
-
-
-_DISPOSITION = re.compile(r'form-data; name="([^"\\%]*)"(?:; filename="([^"\\%]*)")?')
-
-
-def _read_part(head: bytes, data: bytes) -> _Part | None:
-    """The part with these header lines, ``None`` when one of them is unusual."""
-    try:
-        lines = head.decode().split("\r\n")
-    except UnicodeDecodeError:
-        return None
-    disposition = None
-    headers = Headers()
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon or line[0] in " \t" or "\r" in line or "\n" in line:
-            return None
-        name, value = name.strip(" \t"), value.strip(" \t")
-        headers._list.append((name, value))
-        if disposition is None and name.lower() == "content-disposition":
-            disposition = value
-    if disposition is None:
-        return None
-    if match := _DISPOSITION.fullmatch(disposition):
-        return _Part(match[1], match[2], headers, data)
-    options = parse_options_header(disposition)[1]
-    # Werkzeug keeps a part without a name, under ``None``.
-    return _Part(cast(str, options.get("name")), options.get("filename"), headers, data)

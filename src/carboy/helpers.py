@@ -200,12 +200,11 @@ def get_flashed_messages(
 
 
 def _prepare_send_file_kwargs(**kwargs: Any) -> dict[str, Any]:
-    ctx = _find_request_ctx()
-    app = ctx.app
+    app = _find_app()
     if kwargs.get("max_age") is None:
         kwargs["max_age"] = app.get_send_file_max_age
     kwargs.update(
-        environ=ctx.request.environ,
+        environ=_find_request_ctx().request.environ,
         use_x_sendfile=app.config["USE_X_SENDFILE"],
         response_class=app.response_class,
         _root_path=app.root_path,

@@ -180,6 +180,16 @@ class Pipeline(Scaffold):
             request.environ, server_name=server_name, subdomain=subdomain
         )
 
+    def log_exception(
+        self,
+        exc_info: tuple[type[BaseException], BaseException, TracebackType]
+        | tuple[None, None, None],
+    ) -> None:
+        raise NotImplementedError
+
+    def _log_failed_finalizing(self) -> None:
+        raise NotImplementedError
+
     # The driver
 
     def respond(self, ctx: RequestContext) -> Response:
@@ -349,7 +359,7 @@ class Pipeline(Scaffold):
         except Exception:
             if not from_error_handler:
                 raise
-            self.logger.exception("Request finalizing failed with an error while handling an error")
+            self._log_failed_finalizing()
         return response
 
     def process_response(self, response: Response) -> Response:
@@ -607,18 +617,6 @@ class Pipeline(Scaffold):
         if handler is not None:
             answer = self._call(handler, answer)
         return self.finalize_request(answer, from_error_handler=True)
-
-    def log_exception(
-        self,
-        exc_info: tuple[type[BaseException], BaseException, TracebackType]
-        | tuple[None, None, None],
-    ) -> None:
-        """Log an exception of the current request, with its traceback.
-
-        :param exc_info: as of ``sys.exc_info()``
-        """
-        request = _find_request_ctx().request
-        self.logger.error(f"Exception on {request.path} [{request.method}]", exc_info=exc_info)
 
     def should_ignore_error(self, error: BaseException | None) -> bool:
         """Whether the teardown functions are not to be told of *error*; to override."""

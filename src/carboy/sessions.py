@@ -9,7 +9,8 @@ How it works: a cookie is ``payload.timestamp.signature``. ``_CookieSerializer``
 serializer with what every request repeats done once: the keys are derived and the hash that
 begins with them is kept, short payloads are compressed in a small window, and the attributes
 of the cookie are text that is kept for each combination of settings. A cookie that this cannot
-vouch for is given to itsdangerous, which says what is wrong with it.
+vouch for is given to itsdangerous, which says what is wrong with it. What was verified is kept
+for the requests that bring it again.
 """
 
 from __future__ import annotations
@@ -23,9 +24,8 @@ from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_decode, base64_encode, int_to_bytes, want_bytes
-from itsdangerous.serializer import Serializer
 from werkzeug.datastructures import CallbackDict
 from werkzeug.http import dump_cookie, http_date
 from werkzeug.sansio.response import Response as _SansIOResponse
@@ -333,7 +333,7 @@ def must_save_unopened(interface: SessionInterface, app: Flask, request: Request
 
 
 class _CookieSerializer(URLSafeTimedSerializer):
-    """Signs and reads exactly as its base does, in a tenth of the time."""
+    """Signs and reads exactly as its base does, in a fraction of the time."""
 
     def __init__(
         self,
@@ -352,6 +352,8 @@ class _CookieSerializer(URLSafeTimedSerializer):
                 "digest_method": digest_method,
             },
         )
+        # A browser sends the same cookie until it is given another.
+        self._read = lru_cache(maxsize=1024)(self._read_anew)
 
     @cached_property
     def _macs(self) -> list[hmac.HMAC]:
@@ -378,31 +380,32 @@ class _CookieSerializer(URLSafeTimedSerializer):
     ) -> Any:
         """What *s* was made of; raises ``BadSignature`` when it is not ours or too old."""
         if max_age is not None and not return_timestamp and salt is None:
-            payload = self._unsign(want_bytes(s), max_age)
-            if payload is not None:
-                return self.load_payload(payload)
+            try:
+                text, signed_at = self._read(s)
+                if 0 <= int(time.time()) - signed_at <= max_age:
+                    return self.serializer.loads(text)
+            except Exception:
+                pass  # Whatever is wrong, the base says it better.
         return super().loads(s, max_age, return_timestamp, salt)
 
-    def _unsign(self, s: bytes, max_age: int) -> bytes | None:
-        """The payload of *s*; ``None`` when anything at all is unusual about it."""
-        signed, _, signature = s.rpartition(b".")
+    def _read_anew(self, s: str | bytes) -> tuple[Any, int]:
+        """The text that *s* was made of, and when; raises when *s* is not ours."""
+        signed, _, signature = want_bytes(s).rpartition(b".")
+        if not any(hmac.compare_digest(_signature(mac, signed), signature) for mac in self._macs):
+            raise BadSignature("The signature is not made with any of the keys.")
         payload, _, timestamp = signed.rpartition(b".")
-        for mac in self._macs:
-            if hmac.compare_digest(_signature(mac, signed), signature):
-                break
+        if payload.startswith(b"."):
+            data = zlib.decompress(base64_decode(payload[1:]))
         else:
-            return None
-        try:
-            signed_at = int.from_bytes(base64_decode(timestamp), "big")
-        except BadData:
-            return None
-        return payload if 0 <= int(time.time()) - signed_at <= max_age else None
+            data = base64_decode(payload)
+        text = data.decode() if self.is_text_serializer else data
+        return text, int.from_bytes(base64_decode(timestamp), "big")
 
     def dump_payload(self, obj: Any) -> bytes:
         """The text for *obj* in the alphabet of URLs, compressed if that makes it shorter."""
-        json = Serializer.dump_payload(self, obj)
-        compressed = _compress(json)
-        if len(compressed) < len(json) - 1:
+        json = want_bytes(self.serializer.dumps(obj))
+        # Less than that does not get shorter.
+        if len(json) >= 32 and len(compressed := _compress(json)) < len(json) - 1:
             return b"." + base64_encode(compressed)
         return base64_encode(json)
 
@@ -470,7 +473,8 @@ def _set_cookie(
 
 def _vary_on_cookie(response: Response) -> None:
     headers = response.headers
-    if any(name.lower() == "vary" for name, _ in headers):
-        response.vary.add("Cookie")
-    else:
-        headers.add("Vary", "Cookie")
+    for name, _ in headers:
+        if name.lower() == "vary":
+            response.vary.add("Cookie")
+            return
+    headers.add("Vary", "Cookie")

@@ -62,30 +62,29 @@ class Ask:
     @property
     def id(self) -> str:
         """What a test report calls this request."""
-        target = f"{self.path}?{self.query}" if self.query else self.path
-        name = f"{self.method} {target}"
-        return f"{name} ({self.name})" if self.name else name
+        target = f"{self.method} {self.path}"
+        if self.name:
+            return f"{target} ({self.name})"
+        return f"{target}?{self.query}" if self.query else target
 
     def build(self) -> WSGIEnvironment:
         """A new environ that asks this."""
-        data: Mapping[str, object] | bytes | None = self.form
-        content_type = self.content_type
-        if self.body is not None:
-            data = self.body
-        elif self.form and any(isinstance(v, Upload) for v in self.form.values()):
-            fields = {name: _field(value) for name, value in self.form.items()}
-            _, data = encode_multipart(fields, BOUNDARY)
+        form, body, content_type = self.form, self.body, self.content_type
+        if form and any(isinstance(value, Upload) for value in form.values()):
+            fields = {name: _field(value) for name, value in form.items()}
+            form, body = None, encode_multipart(fields, BOUNDARY)[1]
             content_type = f"multipart/form-data; boundary={BOUNDARY}"
         builder = EnvironBuilder(
             self.path,
             self.base_url,
             self.query,
             self.method,
-            errors_stream=StringIO(),
             headers=list(self.headers),
             content_type=content_type,
-            data=data,
+            data=form,
             json=self.json,
+            errors_stream=StringIO(),
+            input_stream=None if body is None else BytesIO(body),
         )
         environ = builder.get_environ()
         builder.close()

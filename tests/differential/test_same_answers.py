@@ -49,7 +49,7 @@ def _mark(identity: str) -> tuple[pytest.MarkDecorator, ...]:
 def _requests(*, conversations: bool = False) -> Iterator[object]:
     for module in APPS:
         for ask in module.REQUESTS:
-            if conversations and not ask.then:
+            if conversations and not (ask.then and getattr(module, "STATE_IN_COOKIES", False)):
                 continue
             identity = f"{_short(module)}: {ask.id}"
             yield pytest.param(

@@ -17,6 +17,11 @@ import weakref
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
+from json.encoder import (  # type: ignore[attr-defined]
+    c_make_encoder,
+    encode_basestring,
+    encode_basestring_ascii,
+)
 from typing import IO, TYPE_CHECKING, Any, AnyStr, cast
 from uuid import UUID
 
@@ -107,20 +112,40 @@ def _default(o: Any) -> Any:
     raise TypeError(f"Object of type {type(o).__name__} is not JSON serializable")
 
 
-_COMPACT: dict[str, Any] = {"separators": (",", ":")}
-_INDENTED: dict[str, Any] = {"indent": 2}
-
-
 @lru_cache(maxsize=64)
-def _encoder(
+def _encode_with(
     default: Callable[[Any], Any] | None,
     ensure_ascii: bool,
     sort_keys: bool,
-    **options: Any,
+    *options: tuple[str, Any],
 ) -> Callable[[Any], str]:
-    return json.JSONEncoder(
-        default=default, ensure_ascii=ensure_ascii, sort_keys=sort_keys, **options
-    ).encode
+    """The function that encodes with these settings; later options win over earlier ones."""
+    settings = {
+        "default": default,
+        "ensure_ascii": ensure_ascii,
+        "sort_keys": sort_keys,
+        **dict(options),
+    }
+    encoder = json.JSONEncoder(**settings)
+    if c_make_encoder is None or encoder.indent is not None or not encoder.check_circular:
+        return encoder.encode
+    known = (
+        encoder.default,
+        encode_basestring_ascii if encoder.ensure_ascii else encode_basestring,
+        None,
+        encoder.key_separator,
+        encoder.item_separator,
+        encoder.sort_keys,
+        encoder.skipkeys,
+        encoder.allow_nan,
+    )
+
+    def encode(obj: Any) -> str:
+        # What ``encoder.encode`` comes to. The dictionary holds the objects being encoded,
+        # so it cannot be shared.
+        return "".join(c_make_encoder({}, *known)(obj, 0))
+
+    return encode
 
 
 class DefaultJSONProvider(JSONProvider):
@@ -154,14 +179,12 @@ class DefaultJSONProvider(JSONProvider):
         :param kwargs: for :func:`json.dumps`; ``default``, ``ensure_ascii`` and ``sort_keys``
             are the attributes unless given
         """
-        if not kwargs:
-            return _encoder(self.default, self.ensure_ascii, self.sort_keys)(obj)
-        kwargs.setdefault("default", self.default)
-        kwargs.setdefault("ensure_ascii", self.ensure_ascii)
-        kwargs.setdefault("sort_keys", self.sort_keys)
         try:
-            encode = _encoder(**kwargs)
-        except TypeError:  # something that cannot be kept, or another ``cls``
+            encode = _encode_with(self.default, self.ensure_ascii, self.sort_keys, *kwargs.items())
+        except TypeError:  # an option that cannot be kept, or another class of encoder
+            kwargs.setdefault("default", self.default)
+            kwargs.setdefault("ensure_ascii", self.ensure_ascii)
+            kwargs.setdefault("sort_keys", self.sort_keys)
             return json.dumps(obj, **kwargs)
         return encode(obj)
 
@@ -181,6 +204,8 @@ class DefaultJSONProvider(JSONProvider):
         :raises TypeError: there are arguments of both kinds
         """
         obj = self._prepare_response_obj(args, kwargs)
-        compact = not self._app.debug if self.compact is None else self.compact
-        text = self.dumps(obj, **(_COMPACT if compact else _INDENTED))
+        if not self._app.debug if self.compact is None else self.compact:
+            text = self.dumps(obj, separators=(",", ":"))
+        else:
+            text = self.dumps(obj, indent=2)
         return self._app.response_class(f"{text}\n", mimetype=self.mimetype)

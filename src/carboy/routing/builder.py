@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from werkzeug.routing import BaseConverter, Rule, ValidationError
 from werkzeug.routing.converters import NumberConverter
@@ -21,8 +21,9 @@ from werkzeug.routing.converters import NumberConverter
 # What https://url.spec.whatwg.org/#url-path-segment-string leaves as it is.
 _SAFE = "!$&'()*+,/:;=@"
 _plain_in_path = re.compile(rf"[A-Za-z0-9_.~{re.escape(_SAFE)}-]*").fullmatch
-# The same for https://url.spec.whatwg.org/#percent-encoded-bytes
-_plain = re.compile(r"[A-Za-z0-9_.~!$'()*,/:;?@-]*").fullmatch
+# What https://url.spec.whatwg.org/#percent-encoded-bytes leaves as it is.
+_SAFE_IN_QUERY = "!$'()*,/:;?@"
+_plain_in_query = re.compile(rf"[A-Za-z0-9_.~{re.escape(_SAFE_IN_QUERY)}-]*").fullmatch
 
 _BUILDING = ("build", "suitable_for", "_encode_query_vars", "_compile_builder")
 
@@ -109,7 +110,7 @@ class PathBuilder:
         rest = {k: v for k, v in values.items() if v is not None and k not in known}
         if not rest:
             return ""
-        query = None if self.rule.map.sort_parameters else _plain_query(rest)
+        query = None if self.rule.map.sort_parameters else _simple_query(rest)
         if query is None:
             query = self.rule._encode_query_vars(rest)
         return f"?{query}" if query else ""
@@ -127,14 +128,19 @@ def _slot(name: str, converter: BaseConverter, tail: str) -> Slot:
     return name, converter.to_url, quotes, counts, tail
 
 
-def _plain_query(values: Mapping[str, Any]) -> str | None:
-    """The query, where nothing in it needs to be quoted; otherwise ``None``."""
+def _simple_query(values: Mapping[str, Any]) -> str | None:
+    """The query, if it holds nothing but texts and integers; otherwise ``None``."""
     pairs = []
     for name, value in values.items():
         if not isinstance(name, str):
             raise TypeError("keywords must be strings")
-        text = str(value) if type(value) is int else value
-        if type(text) is not str or not (_plain(text) and _plain(name)):
+        if type(value) is int:
+            value = str(value)
+        elif type(value) is not str:
             return None
-        pairs.append(f"{name}={text}")
+        pairs.append(f"{_quoted(name)}={_quoted(value)}")
     return "&".join(pairs)
+
+
+def _quoted(text: str) -> str:
+    return text if _plain_in_query(text) else quote_plus(text, safe=_SAFE_IN_QUERY)

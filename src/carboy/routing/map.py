@@ -58,7 +58,8 @@ class Map(routing.Map):
         )
         self._matcher = TreeMatcher(merge_slashes)
         self._exact: dict[str, Rule] = {}
-        self._entrance: State | None = None
+        self._entrance = State()
+        self._top: State | None = None
         self._builders: dict[Any, tuple[PathBuilder, ...]] = {}
         # Endpoints whose rules are to be sorted, and those with rules that others may prefer.
         self._unsorted: set[Any] = set()
@@ -129,7 +130,9 @@ class Map(routing.Map):
                     self._redirecting.add(endpoint)
             self._unsorted.clear()
             self._exact = matcher.tree.exact
-            self._entrance = matcher.tree.entrance()
+            entrance = matcher.tree.entrance
+            self._entrance = entrance or State()
+            self._top = None if entrance is None else entrance.static[""]
             self._builders = {}
             self._remap = False
 
@@ -150,34 +153,65 @@ class Map(routing.Map):
         rule = self._exact.get(path)
         if rule is not None and (rule.methods is None or method in rule.methods):
             return rule, {}
-        return self._find(path, method.upper())
 
-    def _find(self, path: str, method: str) -> tuple[Rule, dict[str, Any]] | None:
-        if self.host_matching:
-            return None
+        # Where the first possibility at each part leads to a rule, no other can win.
         parts = path.split("/")
-        if parts[0] or len(parts) < 2 or not parts[1]:
+        state = self._entrance
+        for part in parts:
+            if part in state.static:
+                state = state.static[part]
+            elif state.first is None:
+                break
+            else:
+                test, state = state.first
+                if not test(part):
+                    break
+        else:
+            part = ""
+            if state.leaves and (slots := state.leaves[0].direct) is not None:
+                rule = state.leaves[0].rule
+                if (rule.methods is None or method in rule.methods) and (
+                    not self._redirecting or rule.endpoint not in self._redirecting
+                ):
+                    arguments: dict[str, Any] = {}
+                    try:
+                        for name, convert, position in slots:
+                            text = parts[position]
+                            arguments[name] = text if convert is None else convert(text)
+                        return rule, arguments
+                    except ValueError:
+                        pass
+        if part and state is self._top and not state.ways:
+            # No rule begins with this part, and a redirect would not change it.
+            raise NotFound
+        return self._search(path, parts, method.upper())
+
+    def _search(
+        self, path: str, parts: list[str], method: str
+    ) -> tuple[Rule, dict[str, Any]] | None:
+        if self._host_matching:
+            return None
+        if parts[0] or not path[1:] or not parts[1]:
             # An adapter looks at a path with a single slash in front of it.
             parts = ["", *path.lstrip("/").split("/")] if path else [""]
-        entrance = self._entrance
+        tree = self._matcher.tree
+        entrance = tree.entrance
         if entrance is None:
-            parts.insert(0, self.default_subdomain)
+            parts = [self.default_subdomain, *parts]
         try:
-            leaf, values, allowed, mismatch = self._matcher.tree.search(
-                parts, method, entrance=entrance
-            )
+            leaf, values, allowed, mismatch = tree.search(parts, method, entrance=entrance)
         except SlashRequired:
             return None
+
         if leaf is None:
             if self.merge_slashes and "//" in path:
                 return None
         elif leaf.special:
             return None
         elif (arguments := leaf.arguments(values)) is not None:
-            rule = leaf.rule
-            if self._redirecting and self._redirects(rule, arguments, method):
+            if self._redirects(leaf.rule, arguments, method):
                 return None
-            return rule, arguments
+            return leaf.rule, arguments
         if allowed:
             raise MethodNotAllowed(valid_methods=list(allowed))
         if mismatch:
@@ -232,9 +266,10 @@ class Map(routing.Map):
         rules = self._rules_by_endpoint.get(endpoint)
         if rules is None:
             return ()
-        builders = [PathBuilder.of(rule, self.default_subdomain) for rule in rules]
-        if self.host_matching or None in builders:
-            # Whether such a rule is preferred is for an adapter to tell.
+        domain = self.default_subdomain
+        builders = [b for rule in rules if (b := PathBuilder.of(rule, domain)) is not None]
+        if self.host_matching or len(builders) < len(rules):
+            # Whether a rule is preferred that needs an adapter, only an adapter can tell.
             builders.clear()
         kept[endpoint] = tuple(builders)
         return kept[endpoint]

@@ -108,22 +108,15 @@ class Rule(routing.Rule):
 
     def _make_converter(self, variable: Variable) -> BaseConverter:
         kind = self.map.converters.get(variable.converter)
-        if kind not in _SHAREABLE or self._overrides_get_converter:
-            args, kwargs = parse_converter_args(variable.arguments)
-            return self.get_converter(variable.name, variable.converter, args, kwargs)
-
-        shared: dict[object, BaseConverter]
-        shared = self.map.__dict__.setdefault("_shared_converters", {})
+        inherited = type(self).get_converter is routing.Rule.get_converter
+        shared: dict[object, BaseConverter] = {}
+        if inherited and kind in _SHAREABLE:
+            shared = self.map.__dict__.setdefault("_shared_converters", shared)
         key = kind, variable.arguments
-        if (converter := shared.get(key)) is None:
+        if key not in shared:
             args, kwargs = parse_converter_args(variable.arguments)
-            converter = self.get_converter(variable.name, variable.converter, args, kwargs)
-            shared[key] = converter
-        return converter
-
-    @property
-    def _overrides_get_converter(self) -> bool:
-        return type(self).get_converter is not routing.Rule.get_converter
+            shared[key] = self.get_converter(variable.name, variable.converter, args, kwargs)
+        return shared[key]
 
     def refresh(self) -> None:
         """Take over changes made to the rule in place, for matching as well as building."""

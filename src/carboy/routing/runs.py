@@ -72,76 +72,65 @@ def repeats(elements: tuple[Element, ...]) -> int:
     return sum(isinstance(e, Run) and e.most > e.least + 1 for e in elements)
 
 
-def lay_out(elements: tuple[Element, ...], text: str) -> list[int] | None:
-    """The positions between *elements* laid over the whole of *text*, from 0 to its length.
-
-    :return: one position more than there are elements; ``None`` when *text* does not fit
-    """
-    length = len(text)
-    # nearest[p] is the first position from p on where the elements that follow fit the rest.
-    nearest = [length] * (length + 1)
-    steps: list[tuple[Element, list[int], list[int]]] = []
-    for element in reversed(elements):
-        reach = _reach(element, text)
-        steps.append((element, reach, nearest))
-        nearest = _starts(element, reach, nearest, text)
-    if nearest[0] != 0:
-        return None
-
-    positions = [0]
-    for element, reach, following in reversed(steps):
-        position = positions[-1]
-        if not isinstance(element, Run):
-            position = next(
-                end
-                for option in element
-                if text.startswith(option, position)
-                and following[end := position + len(option)] == end
-            )
-        elif element.lazy:
-            position = following[position + element.least]
-        else:
-            position = min(position + element.most, reach[position])
-            while following[position] != position:
-                position -= 1
-        positions.append(position)
-    return positions
-
-
 def groups(
     elements: tuple[Element, ...], variables: tuple[tuple[int, int], ...], text: str
 ) -> tuple[str, ...] | None:
-    """The texts of *variables*, each the elements from one index up to another."""
-    positions = lay_out(elements, text)
-    if positions is None:
+    """The texts of *variables* when *elements* are laid over the whole of *text*.
+
+    :param variables: each variable's elements, from one index up to another
+    :return: ``None`` when *text* does not fit
+    """
+    # Each a byte for a position: 1 where an element can begin so that the rest still fits.
+    after = bytearray(len(text) + 1)
+    after[-1] = 1
+    begins = [after]
+    for element in reversed(elements):
+        after = _begins(element, after, text)
+        begins.append(after)
+    if not begins.pop()[0]:
         return None
+
+    positions = [0]
+    for element in elements:
+        positions.append(_end(element, positions[-1], begins.pop(), text))
     return tuple(text[positions[first] : positions[last]] for first, last in variables)
 
 
-def _reach(element: Element, text: str) -> list[int]:
-    """For each position, where the characters that *element* accepts end."""
-    reach = list(range(len(text) + 1))
-    if isinstance(element, Run):
-        for run in element.chars.finditer(text):
-            start, end = run.span()
-            reach[start:end] = [end] * (end - start)
-    return reach
+def _begins(element: Element, after: bytearray, text: str) -> bytearray:
+    """Where *element* can begin, given where what comes *after* it can."""
+    if not isinstance(element, Run):
+        begins = bytearray(len(after))
+        for option in element:
+            begin = text.find(option)
+            while begin >= 0:
+                begins[begin] |= after[begin + len(option)]
+                begin = text.find(option, begin + 1)
+        return begins
+
+    chars, least, most, _ = element
+    begins = bytearray(len(after)) if least else after.copy()
+    for run in chars.finditer(text):
+        start, stop = run.span()
+        end = after.rfind(1, start + least, stop + 1)
+        while end >= 0:
+            # Every position from which this end is near enough, and not too near.
+            first = max(start, end - most)
+            begins[first : end - least + 1] = b"\1" * (end - least + 1 - first)
+            if first == start:
+                break
+            end = after.rfind(1, start + least, end)
+    return begins
 
 
-def _starts(element: Element, reach: list[int], following: list[int], text: str) -> list[int]:
-    """``nearest`` for the elements from *element* on, given it for those *following*."""
-    length = len(text)
-    nearest = [length + 1] * (length + 2)
-    for position in range(length, -1, -1):
-        if isinstance(element, Run):
-            start = position + element.least
-            end = min(position + element.most, reach[position])
-            fits = start <= length and following[start] <= end
-        else:
-            fits = any(
-                text.startswith(option, position)
-                and following[end := position + len(option)] == end
-                for option in element
-            )
-        nearest[position] = position if fits else nearest[position + 1]
-    return nearest
+def _end(element: Element, begin: int, after: bytearray, text: str) -> int:
+    """Where *element* ends that begins at *begin*: of what is possible, what ``re`` prefers."""
+    if not isinstance(element, Run):
+        return next(
+            begin + len(option)
+            for option in element
+            if text.startswith(option, begin) and after[begin + len(option)]
+        )
+    chars, least, most, lazy = element
+    run = chars.match(text, begin)
+    stop = begin if run is None else min(run.end(), begin + most)
+    return (after.find if lazy else after.rfind)(1, begin + least, stop + 1)

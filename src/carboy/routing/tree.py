@@ -30,6 +30,14 @@ Way = tuple[bool, bool, bool, Callable[[str], Any], "State"]
 #: rules that fit but for their methods; whether one fitted but for being a websocket.
 Outcome = tuple["Leaf | None", Sequence[str], set[str] | None, bool]
 
+#: An argument: its name, the function from text to value (``None`` when the value is the
+#: text), and where the text is found.
+Slot = tuple[str, Callable[[str], Any] | None, int]
+
+#: A state to return to, the position there, how many values there were before, and the ways
+#: that are left to try.
+Branching = tuple["State", int, int, Iterator[Way]]
+
 # With as many transitions as this, trying them one by one is as fast as an index.
 _FEW = 8
 
@@ -37,16 +45,19 @@ _FEW = 8
 class Leaf:
     """A rule at the end of its way, with what turns texts into arguments.
 
-    ``special`` rules need more than arguments once they match: a redirect, a websocket.
+    ``special`` rules ask for more than arguments once they match: a redirect, a websocket.
+    ``direct`` says where the arguments stand among the parts of a path, for a rule that has
+    no others and whose variables are all whole parts; it is known after the first match.
     """
 
-    __slots__ = ("_converts", "_names", "rule", "special")
+    __slots__ = ("_positions", "_slots", "direct", "rule", "special")
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, positions: Sequence[int] | None) -> None:
         self.rule = rule
         self.special = bool(rule.websocket or rule.alias or rule.redirect_to is not None)
-        self._names = tuple(map(str, rule._converters))
-        self._converts = tuple(map(_convert, rule._converters.values()))
+        self.direct: tuple[Slot, ...] | None = None
+        self._slots: tuple[Slot, ...] | None = None
+        self._positions = positions
 
     def accepts(self, method: str, websocket: bool) -> bool:
         """Whether the rule is for *method*, and for a websocket or not."""
@@ -55,13 +66,14 @@ class Leaf:
 
     def arguments(self, values: Sequence[str]) -> dict[str, Any] | None:
         """The arguments for the view; ``None`` when a converter refuses its value."""
+        slots = self._slots or self._prepare()
         arguments: dict[str, Any] = {}
-        for name, convert, value in zip(self._names, self._converts, values, strict=False):
+        for name, convert, index in slots:
             if convert is None:
-                arguments[name] = value
+                arguments[name] = values[index]
                 continue
             try:
-                arguments[name] = convert(value)
+                arguments[name] = convert(values[index])
             except ValueError as error:
                 # Python refuses to read an int of thousands of digits.
                 if convert is int or isinstance(error, ValidationError):
@@ -70,6 +82,18 @@ class Leaf:
         if self.rule.defaults:
             arguments.update(self.rule.defaults)
         return arguments
+
+    def _prepare(self) -> tuple[Slot, ...]:
+        rule = self.rule
+        self._slots = tuple(
+            (str(name), _convert(converter), index)
+            for index, (name, converter) in enumerate(rule._converters.items())
+        )
+        if self._positions is not None and not self.special and not rule.defaults:
+            self.direct = tuple(
+                (name, convert, self._positions[index]) for name, convert, index in self._slots
+            )
+        return self._slots
 
 
 def _convert(converter: BaseConverter) -> Callable[[str], Any] | None:
@@ -90,31 +114,44 @@ def _convert(converter: BaseConverter) -> Callable[[str], Any] | None:
 
 
 class State:
-    """A place in the tree, reached by the parts that lead to it."""
+    """A place in the tree, reached by the parts that lead to it.
 
-    __slots__ = ("index", "leaves", "static", "transitions", "ways")
+    ``first`` is the test of its first way and where that leads, if the test is a plain one
+    for one part.
+    """
+
+    __slots__ = ("first", "index", "leaves", "static", "transitions", "ways")
 
     def __init__(self) -> None:
         self.static: dict[str, State] = {}
-        self.transitions: dict[object, tuple[Part, State]] | None = None
         self.leaves: list[Leaf] = []
-        # Both are replaced, never changed, for a search may be walking over them.
+        self.transitions: dict[object, tuple[Part, Way]] | None = None
+        # Replaced, never changed, for a search may be walking over them.
         self.ways: tuple[Way, ...] = ()
         self.index: Index | None = None
+        self.first: tuple[Callable[[str], bool], State] | None = None
+
+    def way(self, part: Part) -> tuple[Way, bool]:
+        """The way for *part*, and whether it is a new one."""
+        if self.transitions is None:
+            self.transitions = {}
+        transition = self.transitions.get(part.key)
+        if transition is not None:
+            return transition[1], False
+        plain = part.whole
+        test: Callable[[str], Any] = part.test() if plain is None else plain
+        way = part.final, part.suffixed, plain is not None, test, State()
+        self.transitions[part.key] = part, way
+        return way, True
 
     def sort(self) -> None:
-        """Put the transitions in the order in which they are tried."""
+        """Put the ways in the order in which they are tried."""
         assert self.transitions is not None
-        ordered = sorted(self.transitions.values(), key=lambda t: t[0].weight)
-        ways = tuple(_way(part, state) for part, state in ordered)
-        self.index = Index(ordered, ways) if len(ways) > _FEW else None
-        self.ways = ways
-
-
-def _way(part: Part, state: State) -> Way:
-    plain = part.whole
-    test: Callable[[str], Any] = part.test() if plain is None else plain
-    return part.final, part.suffixed, plain is not None, test, state
+        ordered = sorted(self.transitions.values(), key=lambda entry: entry[0].weight)
+        self.ways = tuple(way for _, way in ordered)
+        self.index = Index(ordered) if len(ordered) > _FEW else None
+        final, _, plain, test, following = self.ways[0]
+        self.first = (test, following) if plain and not final else None
 
 
 class Index:
@@ -122,12 +159,12 @@ class Index:
 
     __slots__ = ("_shapes",)
 
-    def __init__(self, transitions: Sequence[tuple[Part, State]], ways: Sequence[Way]) -> None:
+    def __init__(self, transitions: Iterable[tuple[Part, Way]]) -> None:
         # The lengths of the two texts make a shape, of which there are few.
         self._shapes: dict[
             tuple[bool, bool, int, int], dict[tuple[str, str], list[tuple[int, Way]]]
         ] = {}
-        for order, ((part, _), way) in enumerate(zip(transitions, ways, strict=True)):
+        for order, (part, way) in enumerate(transitions):
             for anchor in part.anchors:
                 shape = part.final, part.suffixed, len(anchor[0]), len(anchor[1])
                 table = self._shapes.setdefault(shape, {})
@@ -143,8 +180,8 @@ class Index:
             if suffixed:
                 text = text.removesuffix("/")
             found += table.get((text[:head], text[len(text) - tail :]), ())
-        found.sort(key=lambda entry: entry[0])
-        return (way for _, way in found)
+        for _, way in sorted(found, key=lambda entry: entry[0]):
+            yield way
 
 
 class Tree:
@@ -158,6 +195,8 @@ class Tree:
         self._root = State()
         #: The rules that match a path of the domain as it stands, and take no arguments.
         self.exact: dict[str, Rule] = {}
+        #: Where a search for a path of the domain may begin.
+        self.entrance: State | None = None
 
     def grow(self, rules: Iterable[Rule]) -> None:
         """Sort *rules* in."""
@@ -166,42 +205,49 @@ class Tree:
             self._insert(rule, unsorted)
         for state in unsorted.values():
             state.sort()
+        self.entrance = self._find_entrance()
 
     def _insert(self, rule: Rule, unsorted: dict[int, State]) -> None:
         state = self._root
+        positions: list[int] | None = []
         pieces = pieces_of(rule)
-        for piece in pieces:
+        for depth, piece in enumerate(pieces):
             if isinstance(piece, str):
                 following = state.static.get(piece)
                 if following is None:
                     following = state.static[piece] = State()
             else:
-                if state.transitions is None:
-                    state.transitions = {}
-                key = piece.key
-                if key not in state.transitions:
-                    state.transitions[key] = piece, State()
+                (final, _, plain, _, following), new = state.way(piece)
+                if new:
                     unsorted[id(state)] = state
-                following = state.transitions[key][1]
+                if final or not plain:
+                    positions = None
+                elif positions is not None:
+                    # A path has no domain in front.
+                    positions.append(depth - 1)
             state = following
 
-        leaf = Leaf(rule)
+        leaf = Leaf(rule, positions)
         state.leaves.append(leaf)
         if state.leaves[0] is leaf and not leaf.special and not rule.arguments:
-            domain, *path = map(str, pieces)
-            if domain == self.domain:
-                self.exact["/".join(path)] = rule
+            domain, *parts = map(str, pieces)
+            path = "/".join(parts)
+            if domain == self.domain and path.startswith("/") and path[1:2] != "/":
+                self.exact[path] = rule
 
-    def entrance(self) -> State | None:
-        """Where the empty text before a path's first slash leads in the domain.
+    def _find_entrance(self) -> State | None:
+        """The state that the domain leads to, where nothing else can match it.
 
-        ``None`` when a search must begin at the domain, because patterns of domains may match
-        as well.
+        ``None`` when a search must begin before it: because patterns of domains may match as
+        well, or because there are paths that an adapter would look at without a slash of theirs.
         """
         if self.domain is None or self._root.ways:
             return None
         state = self._root.static.get(self.domain)
-        return None if state is None or state.ways else state.static.get("")
+        if state is None or state.ways or state.static.keys() != {""}:
+            return None
+        doubled = state.static[""].static.get("")
+        return state if doubled is None or not (doubled.static or doubled.ways) else None
 
     def search(
         self,
@@ -213,18 +259,18 @@ class Tree:
         """Follow *parts* through the tree.
 
         :param parts: the domain, then the path between its slashes
-        :param entrance: begin here, with the second of *parts*
+        :param entrance: begin here, with *parts* that hold no domain
         :raises SlashRequired: when a rule would match with one more slash
         """
         state = entrance or self._root
-        position = 0 if entrance is None else 1
+        position = 0
         end = len(parts)
         values: list[str] = []
         allowed: set[str] | None = None
         mismatch = False
+        branchings: list[Branching] = []
+        # None on arrival at a state.
         ways: Iterator[Way] | None = None
-        # Where to go on, by which ways, with how many values, should the way taken end.
-        branchings: list[tuple[State, int, Iterator[Way], int]] = []
 
         while True:
             leaves: Iterable[Leaf] = ()
@@ -233,39 +279,36 @@ class Tree:
             else:
                 part = parts[position]
                 if ways is None:
-                    if state.index is None:
-                        ways = iter(state.ways)
-                    else:
-                        ways = state.index.near(parts, position)
-                    if (following := state.static.get(part)) is not None:
+                    index = state.index
+                    ways = iter(state.ways) if index is None else index.near(parts, position)
+                    if part in state.static:
                         if state.ways or not part:
-                            branchings.append((state, position, ways, len(values)))
-                        state = following
+                            branchings.append((state, position, len(values), ways))
+                        state = state.static[part]
                         position += 1
                         ways = None
                         continue
 
                 for final, suffixed, plain, test, following in ways:
                     text = "/".join(parts[position:]) if final else part
-                    if not (fit := test(text)):
-                        continue
-                    branchings.append((state, position, ways, len(values)))
-                    state = following
-                    position = end if final else position + 1
-                    if plain:
-                        values.append(text)
-                    elif not suffixed:
-                        values += fit
-                    else:
-                        *fit, slash = fit
-                        values += fit
-                        position -= len(slash)
-                    ways = None
-                    break
+                    if fit := test(text):
+                        branchings.append((state, position, len(values), ways))
+                        state = following
+                        position = end if final else position + 1
+                        if plain:
+                            values.append(text)
+                        elif suffixed:
+                            *fit, slash = fit
+                            values += fit
+                            position -= len(slash)
+                        else:
+                            values += fit
+                        ways = None
+                        break
                 if ways is None:
                     continue
                 if not part and position == end - 1:
-                    leaves = (x for x in state.leaves if not x.rule.strict_slashes)
+                    leaves = [leaf for leaf in state.leaves if not leaf.rule.strict_slashes]
 
             for leaf in leaves:
                 rule = leaf.rule
@@ -285,5 +328,5 @@ class Tree:
 
             if not branchings:
                 return None, values, allowed, mismatch
-            state, position, ways, kept = branchings.pop()
+            state, position, kept, ways = branchings.pop()
             del values[kept:]

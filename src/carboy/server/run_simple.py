@@ -1,7 +1,8 @@
 """Start a development server, with the parameters of ``werkzeug.serving.run_simple``.
 
 Lives here: what each parameter means here, what is said at the start, how a failure is told.
-Must not know: the application class, the command line.
+Must not know: the application class, the command line. Of an application, ``run_app`` knows
+that it has a name and may be in debug mode.
 """
 
 from __future__ import annotations
@@ -11,14 +12,57 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from .access_log import show_access_log
 from .address import ANY_HOST, CannotListen, bind, url
 from .serving import THREADS, serve
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class Application(Protocol):
+    """What is known of an application that is served by ``app.run()``."""
+
+    @property
+    def name(self) -> str:
+        """What the application is called."""
+
+    @property
+    def debug(self) -> bool:
+        """Whether it is in debug mode."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+
+
+def run_app(application: Application, host: str, port: int, **options: Any) -> None:
+    """Serve an application from the program that made it: the work of ``app.run()``.
+
+    :param host: the name or address to listen on
+    :param port: the port to listen on; 0 lets the system choose a free one
+    :param options: for :func:`run_simple`; several requests are served at a time, and debug
+        mode turns on what belongs to it, unless these say otherwise
+    """
+    options.setdefault("use_reloader", application.debug)
+    options.setdefault("use_debugger", application.debug)
+    options.setdefault("threaded", True)
+    for line in banner_lines(application.name, application.debug):
+        print(line, flush=True)
+    run_simple(host, port, application, **options)
+
+
+def banner_lines(name: str | None, debug: bool | None) -> Iterator[str]:
+    """What is said about an application before it is served.
+
+    :param name: what it is called; ``None`` leaves it out
+    :param debug: whether it is in debug mode; ``None`` leaves it out
+    """
+    if name is not None:
+        yield f" * Serving Carboy app '{name}'"
+    if debug is not None:
+        yield f" * Debug mode: {'on' if debug else 'off'}"
 
 
 def run_simple(

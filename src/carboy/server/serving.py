@@ -77,14 +77,15 @@ def serve(
     stop.add_cb(finished.set)
     # A WSGI worker runs nothing on the loop, but its scheduler wants one.
     loop = asyncio.new_event_loop()
-    with _stop_requested() as requested:
-        worker.serve_mtr(scheduler(loop, callback, impl_asyncio=True), loop, stop)
-        _wait(requested)
-        requested.clear()
+    worker.serve_mtr(scheduler(loop, callback, impl_asyncio=True), loop, stop)
+    try:
+        with _stop_requested() as requested:
+            _wait(requested)
+    finally:
         stop.set()
-        if not _finishes(finished, requested) and callback.active:
+        if not _in_time(finished) and callback.active:
             _cut_off()
-    loop.close()
+        loop.close()
 
 
 def _granian() -> tuple[Any, Any]:
@@ -107,16 +108,20 @@ def _holder(granian: Any, sock: socket.socket) -> object:
 
 @contextmanager
 def _stop_requested() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, for as long as the block runs."""
+    """An event that SIGINT and SIGTERM set, for as long as the block runs.
+
+    A signal for which the program has a handler of its own is left to it.
+    """
     event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         event.set()
 
-    before = {n: signal.signal(n, on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+                before[number] = signal.signal(number, on_signal)
     try:
         yield event
     finally:
@@ -131,15 +136,12 @@ def _wait(event: threading.Event) -> None:
         pass
 
 
-def _finishes(finished: threading.Event, impatient: threading.Event) -> bool:
-    """Whether the worker finishes in time; a second signal means: at once."""
-    step = 0.05
-    for _ in range(round(GRACE / step)):
-        if finished.wait(step):
-            return True
-        if impatient.is_set():
-            return False
-    return False
+def _in_time(finished: threading.Event) -> bool:
+    """Whether the worker finishes soon enough; a second Ctrl-C means: at once."""
+    try:
+        return finished.wait(GRACE)
+    except KeyboardInterrupt:
+        return False
 
 
 def _cut_off() -> NoReturn:

@@ -192,6 +192,8 @@ class WSGICallback:
         environ.update(self._common)
         if environ["SERVER_PROTOCOL"] == "HTTP/1":
             environ["SERVER_PROTOCOL"] = "HTTP/1.0"
+        if not environ["HTTP_HOST"]:
+            del environ["HTTP_HOST"]
         if "HTTP_TRANSFER_ENCODING" in environ:
             # The server knows where a body of unknown length ends; for one of known length
             # Werkzeug is left to count, so that it notices a client that went away.

@@ -66,10 +66,10 @@ class lazy(Generic[T]):
         if instance is None:
             return self
         kept = instance.__dict__
+        name = self.name
         # Kept already, and still asked for, by super() in a subclass's property.
-        if self.name not in kept:
-            kept[self.name] = self.compute(instance)
-        value: T = kept[self.name]
+        value: T = kept[name] if name in kept else self.compute(instance)
+        kept[name] = value
         return value
 
 
@@ -190,7 +190,11 @@ class Request(werkzeug.wrappers.Request):
 
     @lazy
     def headers(self) -> Headers:
-        return EnvironHeaders(self.environ)
+        # Half of what its constructor takes; every second request comes by here.
+        headers = EnvironHeaders.__new__(EnvironHeaders)
+        headers.environ = self.environ
+        headers._list = []
+        return headers
 
     @lazy
     def remote_addr(self) -> str | None:

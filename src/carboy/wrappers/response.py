@@ -169,19 +169,19 @@ class Response(werkzeug.wrappers.Response):
         headers = self.headers
         if type(headers) is not Headers:
             return None
+        fields = headers._list.copy()
         sized = located = False
-        for name, value in headers:
-            if name in _INERT:
-                continue
+        for name, value in fields:
             if name == "Content-Length":
                 sized = True
+            elif name in _INERT:
+                continue
             elif name == "Location" and not located:
                 if self.autocorrect_location_header or not _URI.fullmatch(value):
                     return None
                 located = True
             elif name.lower() in _SPECIAL:
                 return None
-        fields = list(headers)
         if not sized and self.automatically_set_content_length:
             fields.append(("Content-Length", str(size)))
         return fields

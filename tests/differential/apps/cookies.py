@@ -9,6 +9,9 @@ from typing import Any
 from ..asking import get
 
 
+STATE_IN_COOKIES = True
+
+
 def create(flask: ModuleType) -> Any:
     app = flask.Flask(__name__)
     request = flask.request

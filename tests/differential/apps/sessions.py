@@ -11,6 +11,9 @@ from uuid import UUID
 from ..asking import get, post
 
 
+STATE_IN_COOKIES = True
+
+
 def create(flask: ModuleType) -> Any:
     return _application(flask)
 

@@ -1,0 +1,282 @@
+"""The development server, over real connections: what it says, serves, refuses, and how it ends."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from .conftest import COMMAND, PATIENCE, Program, Start
+
+PROGRAM = """
+import sys, threading
+from flask import Flask, Response, request
+
+app = Flask(__name__)
+released = threading.Event()
+
+@app.route("/")
+def index():
+    return "Hello"
+
+@app.route("/environ/<name>")
+def environ(name):
+    return ascii(request.environ.get(name))
+
+@app.route("/path/<path:path>")
+def path(path):
+    return ascii(path)
+
+@app.route("/body", methods=["POST"])
+def body():
+    return request.get_data()
+
+@app.route("/lines", methods=["POST"])
+def lines():
+    return repr(list(request.stream))
+
+@app.route("/wait")
+def wait():
+    print("waiting", flush=True)
+    released.wait()
+    return "released"
+
+@app.route("/release")
+def release():
+    released.set()
+    return "released"
+
+@app.route("/fail")
+def fail():
+    raise LookupError("the view failed")
+
+@app.route("/pieces")
+def pieces():
+    return Response(str(number) for number in range(3))
+
+if __name__ == "__main__":
+    app.run(port=0, **{name: True for name in sys.argv[1:]})
+    print("after", app.name)
+"""
+
+
+@pytest.fixture
+def program(start: Start, tmp_path: Path) -> Program:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    return start(COMMAND, "--app", "program", "run", folder=tmp_path)
+
+
+def send(program: Program, data: bytes) -> bytes:
+    """What comes back for these very bytes, after which nothing more is sent."""
+    with closing(socket.create_connection(program.address, PATIENCE)) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        with connection.makefile("rb") as answer:
+            return answer.read()
+
+
+def test_what_it_says(program: Program) -> None:
+    host, port = program.address
+    assert program.said == [
+        " * Serving Carboy app 'program'",
+        " * Debug mode: off",
+        f" * Running on http://{host}:{port}",
+    ]
+    program.get("/?a=%20b")
+    program.get("/nothing")
+    program.request("/", "POST")
+    assert program.stop() == 0
+    lines = [re.sub(r"\d+\.\d ms", "… ms", line) for line in program.said[3:]]
+    assert lines == [
+        "Press CTRL+C to quit",
+        "GET /?a=%20b 200 … ms",
+        "GET /nothing 404 … ms",
+        "POST / 405 … ms",
+    ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_quietly(program: Program, number: int) -> None:
+    with closing(socket.create_connection(program.address, PATIENCE)):
+        program.get("/")
+        assert program.stop(number) == 0
+    assert program.said[-1].startswith("GET / 200 ")
+
+
+def test_a_request_that_does_not_end_is_cut_off(program: Program) -> None:
+    with closing(socket.create_connection(program.address, PATIENCE)) as connection:
+        connection.sendall(b"GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        program.wait_for("waiting")
+        assert program.stop(signal.SIGINT) == 0
+    assert program.said[-1] == "A request was still running and was cut off."
+
+
+def test_requests_are_served_at_the_same_time(program: Program) -> None:
+    with closing(http.client.HTTPConnection(*program.address, PATIENCE)) as connection:
+        connection.request("GET", "/wait")
+        program.wait_for("waiting")
+        assert program.get("/release").text == "released"
+        assert connection.getresponse().read() == b"released"
+
+
+def test_without_threads_one_request_at_a_time(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = (COMMAND, "--app", "program", "run", "--without-threads")
+    program = start(*command, folder=tmp_path)
+    assert program.get("/environ/wsgi.multithread").text == "False"
+
+
+def test_an_error_is_shown_where_the_server_was_started(program: Program) -> None:
+    answer = program.get("/fail")
+    assert answer.status == 500
+    assert b"the view failed" not in answer.body
+    program.wait_for("LookupError: the view failed")
+    program.wait_for("GET /fail 500")
+
+
+def test_in_debug_mode_too(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    program = start(COMMAND, "--app", "program", "run", "--debug", folder=tmp_path)
+    assert program.get("/fail").status == 500
+    assert " * Debug mode: on" in program.said
+    assert " * Not available yet, so without effect: the reloader, the debugger" in program.said
+    program.wait_for("LookupError: the view failed")
+
+
+def test_a_port_in_use(program: Program, start: Start, tmp_path: Path) -> None:
+    _, port = program.address
+    command = (COMMAND, "--app", "program", "run", "--port", str(port))
+    second = start(*command, folder=tmp_path)
+    assert second.wait() == 1
+    assert second.said[-1] == (
+        f"Error: Cannot listen on 127.0.0.1 port {port}: the port is in use by another program."
+        " Stop that program, or choose another port with --port."
+    )
+
+
+def test_no_application(start: Start, tmp_path: Path) -> None:
+    program = start(COMMAND, "run", folder=tmp_path)
+    assert program.wait() == 2
+    assert "Could not locate a Flask application." in program.said[-1]
+
+
+def test_a_script_serves_itself(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = (sys.executable, "-m", "carboy", "program.py", "use_reloader", "use_evalex")
+    program = start(*command, folder=tmp_path)
+    assert program.get("/").text == "Hello"
+    assert " * Serving Carboy app 'program'" in program.said
+    assert " * Not available yet, so without effect: the reloader" in program.said
+    assert program.stop(signal.SIGINT) == 0
+    assert program.said[-1] == "after program"
+
+
+def test_a_call_of_run_does_not_block_the_command(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM.replace('__name__ == "__main__"', "True"))
+    program = start(COMMAND, "--app", "program", "run", folder=tmp_path)
+    assert program.get("/").text == "Hello"
+    assert any("Ignoring a call to 'app.run()'" in line for line in program.said)
+
+
+def test_ipv6(start: Start, tmp_path: Path) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    (tmp_path / "program.py").write_text(PROGRAM)
+    program = start(COMMAND, "--app", "program", "run", "-h", "::1", folder=tmp_path)
+    assert program.get("/environ/SERVER_NAME").text == "'::1'"
+
+
+def test_https(start: Start, tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl to make a certificate with")
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+        + ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = (COMMAND, "--app", "program", "run", "--cert", "cert.pem", "--key", "key.pem")
+    program = start(*command, folder=tmp_path)
+    host, port = program.address
+    assert program.said[-1] == f" * Running on https://{host}:{port}"
+    context = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+    connection = http.client.HTTPSConnection(host, port, timeout=PATIENCE, context=context)
+    with closing(connection):
+        connection.request("GET", "/environ/wsgi.url_scheme")
+        assert connection.getresponse().read() == b"'https'"
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("/path/caf%C3%A9", "caf\u00e9"),
+        ("/path/a%2Fb", "a/b"),
+        ("/path/%zz%", "%zz%"),
+        ("/path/a+b%2B%20", "a+b+ "),
+        ("/path/%E9", "\ufffd"),
+        ("/path/a%00b", "a\x00b"),
+        ("/path/%2e%2e/x", "../x"),
+        ("http://other.example/path/absolute", "absolute"),
+    ],
+)
+def test_odd_paths(program: Program, target: str, path: str) -> None:
+    answer = send(program, f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body.decode() == ascii(path)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET /a b HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+        (b"GET /\xe9 HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nX: a\x00b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nX : a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: many\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na", 400),
+        (b"GET /" + b"a" * 66_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: h\r\n" + b"X: a\r\n" * 200 + b"\r\n", 431),
+        (b"\x16\x03\x01 no HTTP at all\r\n\r\n", 400),
+    ],
+)
+def test_bad_requests_are_refused(program: Program, request_bytes: bytes, status: int) -> None:
+    answer = send(program, request_bytes)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert program.get("/").text == "Hello"
+
+
+def test_bodies(program: Program) -> None:
+    data = b"one\ntwo\nthree"
+    assert program.request("/body", "POST", data).body == data
+    assert program.request("/lines", "POST", data).text == "[b'one\\n', b'two\\n', b'three']"
+    large = bytes(range(256)) * 4096
+    assert program.request("/body", "POST", large).body == large
+    chunked = b"4\r\nwiki\r\n5\r\npedia\r\n0\r\n\r\n"
+    head = b"POST /body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert send(program, head + chunked).endswith(b"\r\n\r\nwikipedia")
+
+
+def test_a_body_that_ends_too_early_is_a_bad_request(program: Program) -> None:
+    head = b"POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n"
+    assert send(program, head + b"short").startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_streamed_answer(program: Program) -> None:
+    answer = program.get("/pieces")
+    assert answer.text == "012"
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    assert program.request("/pieces", "HEAD").body == b""

@@ -1,0 +1,394 @@
+"""The parts of the development server: addresses, lines, and WSGI without a server."""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+from wsgiref.validate import validator
+
+import pytest
+
+from carboy.server import CannotListen, run_simple
+from carboy.server.access_log import access_line, log_access, logger, show_access_log
+from carboy.server.address import bind, url
+from carboy.server.run_simple import banner_lines, start_lines
+from carboy.server.wsgi import WSGICallback
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "port", "expected"),
+    [
+        ("http", "127.0.0.1", 5000, "http://127.0.0.1:5000"),
+        ("http", "carboy.example", 80, "http://carboy.example"),
+        ("https", "carboy.example", 443, "https://carboy.example"),
+        ("https", "carboy.example", 80, "https://carboy.example:80"),
+        ("http", "::1", 5000, "http://[::1]:5000"),
+    ],
+)
+def test_url(scheme: str, host: str, port: int, expected: str) -> None:
+    assert url(scheme, host, port) == expected
+
+
+def test_port_0_is_a_port_of_its_own() -> None:
+    with closing(bind("127.0.0.1", 0)) as one, closing(bind("localhost", 0)) as other:
+        assert one.getsockname()[1] != other.getsockname()[1]
+        with closing(socket.create_connection(one.getsockname())):
+            pass
+
+
+def test_a_port_in_use_is_explained() -> None:
+    with closing(bind("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotListen) as caught:
+            bind("127.0.0.1", port)
+    assert str(caught.value) == (
+        f"Cannot listen on 127.0.0.1 port {port}: the port is in use by another program."
+        " Stop that program, or choose another port with --port."
+    )
+    assert (caught.value.host, caught.value.port) == ("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "said"),
+    [
+        ("127.0.0.1", 65536, "a port is a number from 0 to 65535"),
+        ("127.0.0.1", -1, "a port is a number from 0 to 65535"),
+        ("192.0.2.1", 0, "this machine has no such address"),
+        ("no.such.host.invalid", 0, "must be a name or an address of this machine"),
+        ("a" * 64 + ".example", 0, "must be a name or an address of this machine"),
+    ],
+)
+def test_an_address_that_cannot_be_is_explained(host: str, port: int, said: str) -> None:
+    with pytest.raises(CannotListen, match=said):
+        bind(host, port)
+
+
+# What is said at the start
+
+
+def test_start_lines() -> None:
+    assert list(start_lines("http", "127.0.0.1", 5000)) == [
+        " * Running on http://127.0.0.1:5000",
+        "Press CTRL+C to quit",
+    ]
+    assert list(start_lines("https", "::", 5000, ["the reloader", "the debugger"])) == [
+        " * Not available yet, so without effect: the reloader, the debugger",
+        " * Running on all addresses (::)",
+        " * Running on https://[::1]:5000",
+        "Press CTRL+C to quit",
+    ]
+    assert " * Running on all addresses (0.0.0.0)" in start_lines("http", "", 5000)
+
+
+def test_banner_lines() -> None:
+    assert list(banner_lines("hello", True)) == [
+        " * Serving Carboy app 'hello'",
+        " * Debug mode: on",
+    ]
+    assert list(banner_lines(None, None)) == []
+
+
+def test_a_certificate_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    for context in (object(), ("nothing.pem", "nothing.key")):
+        with pytest.raises(SystemExit) as caught:
+            run_simple("127.0.0.1", 0, lambda *_: [], ssl_context=context)
+        assert caught.value.code == 1
+    said = capsys.readouterr().err
+    assert "HTTPS needs the paths of a certificate and of its key, not <object" in said
+    assert "Cannot use the certificate nothing.pem with the key nothing.key: " in said
+
+
+# The line for a request
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "expected"),
+    [
+        ("/", "", "GET / 200 1.5 ms"),
+        ("/a/b", "x=1&y=%20", "GET /a/b?x=1&y=%20 200 1.5 ms"),
+        ("/caf\u00c3\u00a9", "", "GET /caf%C3%A9 200 1.5 ms"),
+        ("/a\r\nGET /forged 200", "", "GET /a%0D%0AGET%20/forged%20200 200 1.5 ms"),
+        ("/\x1b[31m", "q=\x9b", "GET /%1B%5B31m?q=%9B 200 1.5 ms"),
+    ],
+)
+def test_access_line(path: str, query: str, expected: str) -> None:
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": query}
+    assert access_line(environ, 200, 0.0015) == expected
+
+
+def test_the_line_names_the_whole_path() -> None:
+    environ = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "/app", "PATH_INFO": "/page"}
+    assert access_line(environ, 404, 0).startswith("GET /app/page 404 ")
+
+
+@pytest.fixture
+def untouched_logger() -> Iterator[None]:
+    level, handlers = logger.level, list(logger.handlers)
+    logger.setLevel(logging.NOTSET)
+    logger.handlers.clear()
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
+
+
+@pytest.mark.usefixtures("untouched_logger")
+def test_a_program_may_turn_the_lines_off(caplog: pytest.LogCaptureFixture) -> None:
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+    show_access_log()
+    log_access(environ, 200, 0)
+    assert [record.name for record in caplog.records] == ["werkzeug"]
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    show_access_log()
+    log_access(environ, 200, 0)
+    assert len(caplog.records) == 1
+
+
+# WSGI
+
+
+class Client:
+    """Stands where the server does: it asks, and takes the answer."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self.log: list[int] = []
+        self.callback = WSGICallback(
+            application, lambda environ, status, seconds: self.log.append(status), multithread=True
+        )
+        self.status = 0
+        self.headers: list[tuple[str, str]] = []
+        self.body = b""
+
+    def get(self, **environ: Any) -> Client:
+        given = {
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "5000",
+            "REMOTE_ADDR": "127.0.0.1",
+            "REQUEST_METHOD": "GET",
+            "PATH_INFO": "/",
+            "QUERY_STRING": "",
+            "HTTP_HOST": "localhost",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(),
+        }
+        self.callback(self, {**given, **environ})
+        return self
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+    def response_iter(
+        self, status: int, headers: list[tuple[str, str]], body: Iterator[bytes]
+    ) -> None:
+        self.status, self.headers = status, headers
+        while True:
+            try:
+                self.body += body.__next__()
+            except StopIteration:
+                break
+        body.close()  # type: ignore[attr-defined]
+
+
+Answer = Callable[["WSGIEnvironment", "StartResponse"], Iterable[bytes]]
+
+
+def hello(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"Hel", b"lo"]
+
+
+def hello_in_pieces(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    yield b"Hel"
+    yield b"lo"
+
+
+def hello_in_a_tuple(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return (b"Hel", b"lo")
+
+
+def hello_written(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    write = start_response("200 OK", [("Content-Type", "text/plain")])
+    write(b"Hel")
+    return [b"lo"]
+
+
+def hello_second_thoughts(
+    environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    start_response("404 Not Found", [])
+    try:
+        raise LookupError
+    except LookupError as error:
+        info = (LookupError, error, error.__traceback__)
+        start_response("200 OK", [("Content-Type", "text/plain")], info)
+    return [b"Hello"]
+
+
+@pytest.mark.parametrize(
+    "application",
+    [hello, hello_in_pieces, hello_in_a_tuple, hello_written, hello_second_thoughts],
+)
+def test_every_way_to_answer(application: Answer) -> None:
+    client = Client(application).get()
+    assert client.status == 200
+    assert client.headers == [("Content-Type", "text/plain")]
+    assert client.body == b"Hello"
+    assert client.log == [200]
+    assert client.callback.active == set()
+
+
+@pytest.mark.parametrize("application", [hello, hello_in_pieces])
+def test_it_is_wsgi(application: Answer) -> None:
+    client = Client(validator(application)).get()
+    assert (client.status, client.body) == (200, b"Hello")
+
+
+def test_the_body_of_an_answer_is_closed() -> None:
+    closed: list[bool] = []
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            return iter([b"body"])
+
+        def close(self) -> None:
+            closed.append(True)
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Body:
+        start_response("200 OK", [])
+        return Body()
+
+    assert Client(application).get().body == b"body"
+    assert closed == [True]
+
+
+def raises(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    raise LookupError("the view failed")
+
+
+def raises_at_once(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    raise LookupError("the view failed")
+    yield b""
+
+
+def never_starts(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    return [b"body"]
+
+
+def starts_twice(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    start_response("200 OK", [])
+    return []
+
+
+def has_no_status(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("OK", [])
+    return []
+
+
+def has_a_short_status(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("20", [])
+    return []
+
+
+@pytest.mark.parametrize(
+    ("application", "said"),
+    [
+        (raises, "LookupError: the view failed"),
+        (raises_at_once, "LookupError: the view failed"),
+        (never_starts, "The application did not call start_response"),
+        (starts_twice, "called a second time"),
+        (has_no_status, "ValueError"),
+        (has_a_short_status, "A status has three digits, not '20'"),
+    ],
+)
+def test_an_application_that_fails_is_a_500(
+    application: Answer, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Client(application).get(PATH_INFO="/page")
+    assert client.status == 500
+    assert b"Internal Server Error" in client.body
+    assert client.log == [500]
+    assert "Error on request GET '/page'" in caplog.text
+    assert said in caplog.text
+    assert client.callback.active == set()
+
+
+def test_a_header_that_cannot_be_sent_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("X-Name", "Zo\xeb"), ("X-Other", "sent")])
+        return []
+
+    assert Client(application).get().headers == [("X-Other", "sent")]
+    assert "The header X-Name is not sent" in caplog.text
+
+
+def environment(**given: Any) -> dict[str, Any]:
+    """The environment that an application sees."""
+    seen: dict[str, Any] = {}
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        seen.update(environ)
+        return hello(environ, start_response)
+
+    Client(application).get(**given)
+    return seen
+
+
+def test_the_environment_of_the_process_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example")
+    monkeypatch.setenv("REMOTE_USER", "root")
+    assert not {"HTTP_PROXY", "REMOTE_USER", "PATH"} & set(environment())
+
+
+def test_what_the_server_has_different_is_set_right() -> None:
+    assert environment(SERVER_PROTOCOL="HTTP/1")["SERVER_PROTOCOL"] == "HTTP/1.0"
+    assert "HTTP_HOST" not in environment(HTTP_HOST="")
+
+
+class OnlyRead:
+    """The body as the server has it: ``read(size)`` is all that can be relied on."""
+
+    def __init__(self, data: bytes) -> None:
+        self._file = io.BytesIO(data)
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+
+def body_of(data: bytes, **given: str) -> io.BufferedReader:
+    body = environment(**given, **{"wsgi.input": OnlyRead(data)})["wsgi.input"]
+    assert isinstance(body, io.BufferedIOBase)
+    return body  # type: ignore[return-value]
+
+
+def test_the_body_is_a_whole_file() -> None:
+    def body() -> io.BufferedReader:
+        return body_of(b"one\ntwo\nthree", CONTENT_LENGTH="13")
+
+    assert body().read() == b"one\ntwo\nthree"
+    assert list(body()) == [b"one\n", b"two\n", b"three"]
+    assert body().readlines() == [b"one\n", b"two\n", b"three"]
+    partly = body()
+    assert (partly.read(2), partly.readline(), partly.read(-1)) == (b"on", b"e\n", b"two\nthree")
+    assert partly.read() == b""
+
+
+def test_without_a_body_there_is_nothing_to_read() -> None:
+    assert body_of(b"the next request").read() == b""
+
+
+def test_werkzeug_counts_a_body_whose_length_is_known() -> None:
+    assert "wsgi.input_terminated" not in environment(CONTENT_LENGTH="3")
+    assert environment(HTTP_TRANSFER_ENCODING="chunked")["wsgi.input_terminated"] is True
