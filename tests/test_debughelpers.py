@@ -13,6 +13,7 @@ import jinja2
 import pytest
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequestKeyError
+from werkzeug.formparser import FormDataParser
 from werkzeug.routing import RequestRedirect
 from werkzeug.test import create_environ
 
@@ -70,6 +71,25 @@ def test_the_missing_file_explains_itself_when_the_form_has_the_field(debug):
     assert request.files.getlist("f") == []
     with pytest.raises(BadRequestKeyError):
         request.files["other"]
+
+
+def test_the_explanation_is_attached_once(debug):
+    request = Request(create_environ(method="POST", data={"f": "a.txt"}))
+    explaining = type(request.files)
+    request.get_data(parse_form_data=True)
+    assert type(request.files) is explaining
+
+
+def test_files_from_another_kind_of_form_are_left_alone(debug):
+    class MyParser(FormDataParser):
+        def parse(self, stream: Any, *args: Any) -> Any:
+            return stream, self.cls({"f": "1"}), self.cls({"g": "file"})
+
+    class Mine(Request):
+        form_data_parser_class = MyParser
+
+    with pytest.raises(BadRequestKeyError):
+        Mine(create_environ(method="POST", data={"f": "1"})).files["f"]
 
 
 def test_files_that_were_sent_are_left_alone(debug):

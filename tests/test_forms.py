@@ -151,6 +151,7 @@ A = part('name="a"', b"1")
         pytest.param(A + b"--bb--\r\n--b--", [("a", "1\r\n--bb--")], id="longer boundary"),
         pytest.param(part('name="a"', b"") + b"--b--", [("a", "")], id="nothing in the part"),
         pytest.param(part('name="a"', b"")[:-2] + b"--b--", [("a", "")], id="shared line break"),
+        pytest.param(b"--bXX" + A[5:] + b"--b--", [], id="delimiter that goes on"),
         pytest.param(b"--b--\r\n", [], id="no part"),
         pytest.param(b"", [], id="no body"),
         pytest.param(A, [], id="no end"),
@@ -182,6 +183,12 @@ def test_header_names_of_a_part_stay_as_they_were_sent():
         "x-thing",
         "CONTENT-LENGTH",
     ]
+
+
+def test_space_around_a_header_of_a_part_is_dropped():
+    head = 'name="a"; filename="f"\r\nContent-Type: \t a/b \t'
+    _, [(*_, headers, _)] = as_werkzeug(multipart(part(head) + b"--b--"))
+    assert headers[1] == ("Content-Type", "a/b")
 
 
 class Limited(Request):
@@ -282,6 +289,29 @@ def test_a_body_longer_than_announced_by_a_server_that_ends_it():
     with Request(environ) as request:
         assert request.form["a"] == "1"
         assert len(request.files["f"].read()) == 700_000
+
+
+def test_a_field_over_the_limit_that_was_announced_as_small_is_413():
+    body = part('name="a"', 250 * b"x") + b"--b--"
+    environ = multipart(body, CONTENT_LENGTH="90")
+    environ["wsgi.input_terminated"] = True
+    with pytest.raises(RequestEntityTooLarge):
+        _ = Limited(environ).form
+
+
+def test_an_endless_body_that_was_announced_as_small_is_413_soon():
+    class Endless(BytesIO):
+        left = 2_000_000
+
+        def read(self, size: int | None = -1) -> bytes:
+            assert size and 0 < size < self.left
+            self.left -= size
+            return size * b"x"
+
+    environ = multipart(b"", CONTENT_LENGTH="90") | {"wsgi.input": Endless()}
+    environ["wsgi.input_terminated"] = True
+    with pytest.raises(RequestEntityTooLarge):
+        _ = Request(environ).form
 
 
 def test_a_form_that_ends_early_is_a_bad_request():

@@ -36,6 +36,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from carboy.globals import _cv_ctx
 from carboy.wrappers import Request, Response
+from carboy.wrappers.response import _content_types
 
 
 @pytest.fixture
@@ -635,6 +636,14 @@ def test_headers_come_first_when_they_are_given():
     ]
 
 
+def test_headers_of_another_class_are_asked_for_their_items():
+    class More(Headers):
+        def __iter__(self) -> Any:
+            return iter([*self._list, ("X-More", "1")])
+
+    assert ("X-More", "1") in send(Response("a", headers=More()))[1]
+
+
 def test_headers_are_the_same_object_and_can_be_replaced():
     response = Response("a")
     assert response.headers is response.headers
@@ -668,6 +677,7 @@ def test_many_media_types():
     for number in range(600):
         response = Response("a", mimetype=f"text/x-{number % 300}")
         assert response.content_type == f"text/x-{number % 300}; charset=utf-8"
+    assert len(_content_types) == 256
 
 
 def test_status():
@@ -770,8 +780,9 @@ def test_defaults_set_on_a_class_later_count():
         "202 ACCEPTED",
         [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "1")],
     )
-    Mine.default_mimetype = None
     Mine.automatically_set_content_length = False
+    assert len(send(Mine("a"))[1]) == 1
+    Mine.default_mimetype = None
     assert send(Mine("a"))[1] == []
 
 

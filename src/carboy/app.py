@@ -27,13 +27,12 @@ from .ctx import _AppCtxGlobals
 from .gateways.wsgi import wsgi_app
 from .globals import _cv_ctx, _find_request_ctx
 from .helpers import (
-    _split_blueprint_path,
     get_debug_flag,
     get_load_dotenv,
 )
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .logging import create_logger
-from .pipeline import Pipeline, _of
+from .pipeline import Pipeline, _outermost_first
 from .routing import Map, Rule
 from .scaffold import _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
@@ -452,13 +451,12 @@ class Flask(Pipeline):
 
         :param context: the variables of a template
         """
-        names: tuple[str | None, ...] = (None,)
         ctx = _cv_ctx.get(None)
-        if ctx is not None and ctx._request_ctx is not None:
-            names = (None, *reversed(ctx._request_ctx.request.blueprints))
+        req = None if ctx is None else ctx._request_ctx
         given = context.copy()
-        for processor in _of(self.template_context_processors, names):
-            context.update(self._call(processor))
+        for name in _outermost_first(None if req is None else req.request.endpoint):
+            for processor in self.template_context_processors.get(name, ()):
+                context.update(self._call(processor))
         context.update(given)
 
     @setupmethod
@@ -557,7 +555,7 @@ class Flask(Pipeline):
             _external = True
         if _scheme is not None and not _external:
             raise ValueError("When specifying '_scheme', '_external' must be True.")
-        if self.url_default_functions:
+        if self.url_default_functions or not self._is_stock:
             self.inject_url_defaults(endpoint, values)
 
         url = None
@@ -627,12 +625,9 @@ class Flask(Pipeline):
         :param endpoint: the endpoint of the URL
         :param values: its values
         """
-        names: tuple[str | None, ...] = (None,)
-        if "." in endpoint:
-            blueprint = endpoint.rpartition(".")[0]
-            names = (None, *reversed(_split_blueprint_path(blueprint)))
-        for add_defaults in _of(self.url_default_functions, names):
-            add_defaults(endpoint, values)
+        for name in _outermost_first(endpoint):
+            for add_defaults in self.url_default_functions.get(name, ()):
+                add_defaults(endpoint, values)
 
     def handle_url_build_error(
         self, error: BuildError, endpoint: str, values: dict[str, Any]
@@ -660,7 +655,7 @@ class Flask(Pipeline):
         :param location: a URL, relative or absolute
         :param code: 301, 302, 303, 305, 307 or 308
         """
-        return _wz_redirect(location, code=code, Response=self.response_class)
+        return _wz_redirect(location, code, self.response_class)
 
     # Logging. Here rather than in the pipeline, so that the log says `in app` as it always did.
 
@@ -761,6 +756,9 @@ class Flask(Pipeline):
         finally:
             builder.close()
         return self.request_context(environ)
+
+
+Flask._plain = Flask
 
 
 def _template_context() -> dict[str, Any]:

@@ -56,6 +56,9 @@ _sentinel: Final[Any] = object()
 _Pushes: TypeAlias = "tuple[Token[AppContext], _Pushes] | None"
 
 
+_new: Final = object.__new__
+
+
 class _AppCtxGlobals:
     """A plain namespace for the length of an application context; what ``g`` leads to.
 
@@ -251,6 +254,26 @@ class RequestContext(AppContext):
         self._pushes = None
         self._request_ctx = None
 
+    @classmethod
+    def _of(cls, app: Flask, environ: WSGIEnvironment) -> RequestContext:
+        """``RequestContext(app, environ)`` for a request class with the stock constructor.
+
+        Two calls of constructors less, a tenth of the time that a small view takes in all.
+        """
+        self = _new(cls)
+        self.app = app
+        self.request = request = _new(app.request_class)
+        request.environ = environ
+        self.flashes = None
+        self._session = None
+        self._after = None
+        self._error = None
+        self._g = None
+        self._url_adapter = _sentinel
+        self._pushes = None
+        self._request_ctx = None
+        return self
+
     @property
     def g(self) -> _AppCtxGlobals:
         """The namespace of the application context that goes with this request."""
@@ -397,6 +420,27 @@ class RequestContext(AppContext):
         # not wait for the garbage collector.
         self._request_ctx = None
         del self._app_ctx
+
+    def _drop(self) -> bool:
+        """Stop being the active context, if there is nothing else to do for it.
+
+        :returns: whether that was so; if not, nothing was done
+        """
+        pushes = self._pushes
+        if (
+            pushes is None
+            or pushes[1] is not None
+            or self._app_ctx is not self
+            or _cv_ctx.get() is not self
+            or "files" in self.request.__dict__
+            or "werkzeug.debug.preserve_context" in self.request.environ
+        ):
+            return False
+        _cv_ctx.reset(pushes[0])
+        self._pushes = None
+        self._request_ctx = None
+        del self._app_ctx
+        return True
 
     def __enter__(self) -> RequestContext:
         self.push()

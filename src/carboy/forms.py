@@ -11,8 +11,9 @@ odd quoting, a limit within reach) and Werkzeug answers: slower, never different
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote
 
 from werkzeug import formparser
@@ -29,19 +30,13 @@ from werkzeug.wsgi import LimitedStream
 if TYPE_CHECKING:
     from werkzeug.formparser import t_parse_result
 
-V = TypeVar("V")
-
 _CHUNK = 64 * 1024
 # Werkzeug, too, keeps an uploaded file of up to this size in memory.
 _IN_MEMORY = 500 * 1024
 
 
-def multi_dict(fields: dict[str, list[V]]) -> ImmutableMultiDict[str, V]:
-    """An ``ImmutableMultiDict`` of *fields*, whose lists it takes over."""
-    result: ImmutableMultiDict[str, V] = ImmutableMultiDict.__new__(ImmutableMultiDict)
-    # A MultiDict is a dict of lists inside; its constructor would copy each of them.
-    dict.update(result, fields)
-    return result
+# A MultiDict is a dict of lists inside. This finds the list of a name, or starts it.
+_values: Callable[[dict[str, Any], str, list[str]], list[str]] = dict.setdefault
 
 
 def parse_query(query: str) -> ImmutableMultiDict[str, str]:
@@ -51,7 +46,7 @@ def parse_query(query: str) -> ImmutableMultiDict[str, str]:
 
     :param query: the text, still percent-encoded
     """
-    fields: dict[str, list[str]] = {}
+    fields: ImmutableMultiDict[str, str] = ImmutableMultiDict.__new__(ImmutableMultiDict)
     for pair in query.replace("+", " ").split("&"):
         if not pair:
             continue
@@ -59,11 +54,8 @@ def parse_query(query: str) -> ImmutableMultiDict[str, str]:
         if "%" in pair:
             name = unquote(name, "utf-8", "werkzeug.url_quote")
             value = unquote(value, "utf-8", "werkzeug.url_quote")
-        if name in fields:
-            fields[name].append(value)
-        else:
-            fields[name] = [value]
-    return multi_dict(fields)
+        _values(fields, name, []).append(value)
+    return fields
 
 
 def parse_cookies(header: str) -> ImmutableMultiDict[str, str]:
@@ -71,17 +63,15 @@ def parse_cookies(header: str) -> ImmutableMultiDict[str, str]:
 
     :param header: the header's value, or several of them joined by ``;``
     """
-    fields: dict[str, list[str]] = {}
+    cookies: ImmutableMultiDict[str, str] = ImmutableMultiDict.__new__(ImmutableMultiDict)
     for pair in header.split(";"):
         pair = pair.strip(" ")
         if '"' in pair or " " in pair or "\t" in pair:
             return parse_cookie(header, cls=ImmutableMultiDict)  # type: ignore[return-value]
         name, _, value = pair.partition("=")
-        if name in fields:
-            fields[name].append(value)
-        elif name:
-            fields[name] = [value]
-    return multi_dict(fields)
+        if name:
+            _values(cookies, name, []).append(value)
+    return cookies
 
 
 _ONE_OPTION = re.compile(r'([\w./+-]+); ?([\w-]+)=(?:([\w.+-]+)|"([^"\\%]*)")', re.ASCII)
@@ -229,16 +219,13 @@ def _split(body: bytes, boundary: bytes) -> list[_Part] | None:
     Werkzeug takes a delimiter after a lone CR or LF as well. Therefore every occurrence
     of the boundary has to be a strict delimiter, or the two answers could differ.
     """
-    preamble, *pieces = body.split(b"--" + boundary)
-    if preamble not in (b"", b"\r\n") or pieces[-1:] not in ([b"--\r\n"], [b"--"]):
+    _, *pieces = body.split(b"--" + boundary)
+    if pieces[-1:] not in ([b"--\r\n"], [b"--"]):
         return None
     parts = []
     for piece in pieces[:-1]:
         end = piece.find(b"\r\n\r\n")
-        # The line breaks around the head and after the data are six bytes, not shared.
-        if end < 0 or len(piece) < end + 6:
-            return None
-        if piece[:2] != b"\r\n" or piece[-2:] != b"\r\n":
+        if end < 0 or piece[:2] != b"\r\n" or piece[-2:] != b"\r\n":
             return None
         try:
             head = _HEAD.fullmatch(piece[2:end].decode())

@@ -79,11 +79,11 @@ def _find_session() -> SessionMixin:
     return _find_request_ctx().session
 
 
-def _proxy(find: Callable[[], object]) -> Any:
-    """A ``LocalProxy`` to what *find* returns, whose attribute access is one plain call.
+def _proxy(find: Callable[[], Any]) -> Any:
+    """A ``LocalProxy`` to what *find* returns, whose most used operations are plain calls.
 
-    ``LocalProxy.__getattr__`` goes through a descriptor and a ``partial``, three times the
-    cost of this, and ``request.method`` is the most frequent expression in views.
+    ``LocalProxy`` goes through a descriptor and a ``partial`` for each, three times the cost,
+    and ``request.method`` is the most frequent expression in views.
     """
 
     class Proxy(LocalProxy[Any]):
@@ -91,6 +91,18 @@ def _proxy(find: Callable[[], object]) -> Any:
 
         def __getattr__(self, name: str) -> Any:
             return getattr(find(), name)
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            setattr(find(), name, value)
+
+        def __getitem__(self, key: Any) -> Any:
+            return find()[key]
+
+        def __setitem__(self, key: Any, value: Any) -> None:
+            find()[key] = value
+
+        def __contains__(self, key: Any) -> bool:
+            return key in find()
 
     Proxy.__name__ = Proxy.__qualname__ = "LocalProxy"
     return Proxy(find)

@@ -6,8 +6,8 @@ Must not know: contexts. A context opens the session and sets ``accessed`` when 
 for it; the pipeline has it saved.
 
 How it works: a cookie is ``payload.timestamp.signature``. ``_CookieSerializer`` is itsdangerous'
-serializer with what every request repeats done once: the keys are derived and the hash that
-begins with them is kept, short payloads are compressed in a small window, and the attributes
+serializer with what every request repeats done once: the keys are derived and the hashes
+that begin with them are kept, short payloads are compressed in a small window, and the attributes
 of the cookie are text that is kept for each combination of settings. A cookie that this cannot
 vouch for is given to itsdangerous, which says what is wrong with it. What was verified is kept
 for the requests that bring it again.
@@ -24,9 +24,10 @@ from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_decode, base64_encode, int_to_bytes, want_bytes
-from werkzeug.datastructures import CallbackDict
+from itsdangerous.serializer import Serializer
+from werkzeug.datastructures import CallbackDict, Headers
 from werkzeug.http import dump_cookie, http_date
 from werkzeug.sansio.response import Response as _SansIOResponse
 
@@ -78,6 +79,10 @@ class SecureCookieSession(CallbackDict[str, Any], SessionMixin):
     def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
         # Not through ``CallbackDict``, which would set ``on_update`` on each instance.
         dict.__init__(self, () if initial is None else initial)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        dict.__setitem__(self, key, value)
+        self.on_update(self)
 
 
 class NullSession(SecureCookieSession):
@@ -356,11 +361,11 @@ class _CookieSerializer(URLSafeTimedSerializer):
         self._read = lru_cache(maxsize=1024)(self._read_anew)
 
     @cached_property
-    def _macs(self) -> list[hmac.HMAC]:
-        """For each key, the newest first, the hash of a signature that has taken the key."""
+    def _keys(self) -> list[_Hmac]:
+        """One for each key, the newest first."""
         signer = self.make_signer()
         return [
-            hmac.new(signer.derive_key(key), digestmod=signer.digest_method)
+            _Hmac(signer.derive_key(key), signer.digest_method)
             for key in reversed(signer.secret_keys)
         ]
 
@@ -369,7 +374,7 @@ class _CookieSerializer(URLSafeTimedSerializer):
         if salt is not None or not self.is_text_serializer:
             return super().dumps(obj, salt)
         signed = b"%b.%b" % (self.dump_payload(obj), _timestamp(int(time.time())))
-        return (signed + b"." + _signature(self._macs[0], signed)).decode("ascii")
+        return (signed + b"." + self._keys[0].sign(signed)).decode("ascii")
 
     def loads(  # type: ignore[override]  # as the base overrides its own base
         self,
@@ -381,25 +386,25 @@ class _CookieSerializer(URLSafeTimedSerializer):
         """What *s* was made of; raises ``BadSignature`` when it is not ours or too old."""
         if max_age is not None and not return_timestamp and salt is None:
             try:
-                text, signed_at = self._read(s)
+                json, signed_at = self._read(s)
+            except (BadData, ValueError, zlib.error):
+                pass  # The base says what is wrong.
+            else:
                 if 0 <= int(time.time()) - signed_at <= max_age:
-                    return self.serializer.loads(text)
-            except Exception:
-                pass  # Whatever is wrong, the base says it better.
+                    return Serializer.load_payload(self, json)
         return super().loads(s, max_age, return_timestamp, salt)
 
-    def _read_anew(self, s: str | bytes) -> tuple[Any, int]:
-        """The text that *s* was made of, and when; raises when *s* is not ours."""
+    def _read_anew(self, s: str | bytes) -> tuple[bytes, int]:
+        """The JSON that *s* was made of, and when; raises when *s* is not ours."""
         signed, _, signature = want_bytes(s).rpartition(b".")
-        if not any(hmac.compare_digest(_signature(mac, signed), signature) for mac in self._macs):
+        if not any(hmac.compare_digest(key.sign(signed), signature) for key in self._keys):
             raise BadSignature("The signature is not made with any of the keys.")
         payload, _, timestamp = signed.rpartition(b".")
         if payload.startswith(b"."):
-            data = zlib.decompress(base64_decode(payload[1:]))
+            json = zlib.decompress(base64_decode(payload[1:]))
         else:
-            data = base64_decode(payload)
-        text = data.decode() if self.is_text_serializer else data
-        return text, int.from_bytes(base64_decode(timestamp), "big")
+            json = base64_decode(payload)
+        return json, int.from_bytes(base64_decode(timestamp), "big")
 
     def dump_payload(self, obj: Any) -> bytes:
         """The text for *obj* in the alphabet of URLs, compressed if that makes it shorter."""
@@ -413,10 +418,24 @@ class _CookieSerializer(URLSafeTimedSerializer):
 _kept_serializer = lru_cache(maxsize=64)(_CookieSerializer)
 
 
-def _signature(mac: hmac.HMAC, signed: bytes) -> bytes:
-    mac = mac.copy()
-    mac.update(signed)
-    return base64_encode(mac.digest())
+class _Hmac:
+    """HMAC (RFC 2104) that has taken its key, for half of what ``hmac`` needs to go on."""
+
+    def __init__(self, key: bytes, digest_method: Callable[..., Any]) -> None:
+        self._inner, self._outer = digest_method(), digest_method()
+        size = self._inner.block_size
+        if len(key) > size:
+            key = digest_method(key).digest()
+        key = key.ljust(size, b"\0")
+        self._inner.update(bytes(byte ^ 0x36 for byte in key))
+        self._outer.update(bytes(byte ^ 0x5C for byte in key))
+
+    def sign(self, text: bytes) -> bytes:
+        """The signature of *text*, in base 64."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text)
+        outer.update(inner.digest())
+        return base64_encode(outer.digest())
 
 
 @lru_cache(maxsize=4)
@@ -444,6 +463,7 @@ def _cookie_text(name: str, **attributes: Any) -> tuple[str, str, str]:
     """What a ``Set-Cookie`` header has before the value, after it, and after the date."""
     before = dump_cookie(name, path=None, max_size=0)
     rest = dump_cookie(name, expires="|", max_size=0, **attributes)[len(before) :]
+    Headers().add("Set-Cookie", before + rest)  # refuses a new line
     after, _, last = rest.partition("; Expires=|")
     return before, after, last
 
@@ -468,13 +488,13 @@ def _set_cookie(
     if 0 < response.max_cookie_size < len(header):  # to be warned about
         response.set_cookie(name, value, expires=expires, **attributes)
     else:
-        response.headers.add("Set-Cookie", header)
+        response.headers._list.append(("Set-Cookie", header))
 
 
 def _vary_on_cookie(response: Response) -> None:
-    headers = response.headers
+    headers = response.headers._list
     for name, _ in headers:
         if name.lower() == "vary":
             response.vary.add("Cookie")
             return
-    headers.add("Vary", "Cookie")
+    headers.append(("Vary", "Cookie"))

@@ -46,15 +46,15 @@ def _mark(identity: str) -> tuple[pytest.MarkDecorator, ...]:
     return (pytest.mark.xfail(reason=reason, strict=True),) if reason else ()
 
 
-def _requests(*, conversations: bool = False) -> Iterator[object]:
-    for module in APPS:
-        for ask in module.REQUESTS:
-            if conversations and not (ask.then and getattr(module, "STATE_IN_COOKIES", False)):
-                continue
-            identity = f"{_short(module)}: {ask.id}"
-            yield pytest.param(
-                module, ask, id=_readable(identity), marks=_mark(identity)
-            )
+def _requests(
+    wanted: Callable[[ModuleType, Ask], object] = lambda module, ask: True,
+) -> list[object]:
+    return [
+        pytest.param(module, ask, id=_readable(identity), marks=_mark(identity))
+        for module in APPS
+        for ask in module.REQUESTS
+        if wanted(module, ask) and (identity := f"{_short(module)}: {ask.id}")
+    ]
 
 
 def _probes() -> Iterator[object]:
@@ -65,7 +65,15 @@ def _probes() -> Iterator[object]:
                 yield pytest.param(probe, id=identity, marks=_mark(identity))
 
 
-every_request = pytest.mark.parametrize(("module", "ask"), [*_requests()])
+def _observable(module: ModuleType, ask: Ask) -> bool:
+    return not getattr(module, "OWN_RECEIVERS", False)
+
+
+def _transferable(module: ModuleType, ask: Ask) -> bool:
+    return bool(ask.then) and getattr(module, "STATE_IN_COOKIES", False)
+
+
+every_request = pytest.mark.parametrize(("module", "ask"), _requests())
 
 
 @every_request
@@ -74,7 +82,7 @@ def test_the_answer_is_the_same(module: ModuleType, ask: Ask) -> None:
     assert ours == converse([flask], module.create, ask)
 
 
-@every_request
+@pytest.mark.parametrize(("module", "ask"), _requests(_observable))
 def test_signals_and_log_are_the_same(module: ModuleType, ask: Ask) -> None:
     watch = (signals, logs)
     ours = converse([subject], module.create, ask, attach=watch)
@@ -87,7 +95,7 @@ def test_the_stages_are_the_same(module: ModuleType, ask: Ask) -> None:
     assert ours == converse([flask], module.create, ask, attach=[stages])
 
 
-@pytest.mark.parametrize(("module", "ask"), [*_requests(conversations=True)])
+@pytest.mark.parametrize(("module", "ask"), _requests(_transferable))
 def test_one_goes_on_where_the_other_stopped(module: ModuleType, ask: Ask) -> None:
     alone = converse([flask], module.create, ask)
     assert converse([flask, subject], module.create, ask) == alone

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,9 +121,9 @@ def _names(headers: Mapping[str, str]) -> dict[str, str]:
 Start = Callable[..., Program]
 
 
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Start a program; it is stopped when the test is over."""
+@contextmanager
+def starting() -> Iterator[Start]:
+    """A function that starts programs; they are stopped when the block is left."""
     started: list[Program] = []
 
     def start(*command: str, folder: Path, **environment: str) -> Program:
@@ -140,9 +140,18 @@ def start() -> Iterator[Start]:
         started.append(Program(process))
         return started[-1]
 
-    yield start
-    for program in started:
-        if program.process.poll() is None:
-            program.process.kill()
-        if program.process.stdout and not program.process.stdout.closed:
-            program.wait()
+    try:
+        yield start
+    finally:
+        for program in started:
+            if program.process.poll() is None:
+                program.process.kill()
+            if program.process.stdout and not program.process.stdout.closed:
+                program.wait()
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a program; it is stopped when the test is over."""
+    with starting() as start:
+        yield start

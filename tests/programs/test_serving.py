@@ -10,12 +10,13 @@ import socket
 import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from .conftest import COMMAND, PATIENCE, Program, Start
+from .conftest import COMMAND, PATIENCE, Program, Start, starting
 
 PROGRAM = """
 import sys, threading
@@ -75,11 +76,24 @@ def program(start: Start, tmp_path: Path) -> Program:
     return start(COMMAND, "--app", "program", "run", folder=tmp_path)
 
 
-def send(program: Program, data: bytes) -> bytes:
-    """What comes back for these very bytes, after which nothing more is sent."""
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """One program for the tests that only ask it something."""
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "program.py").write_text(PROGRAM)
+    with starting() as start:
+        yield start(COMMAND, "--app", "program", "run", folder=folder)
+
+
+def send(program: Program, data: bytes, *, leave: bool = False) -> bytes:
+    """What comes back for these very bytes, up to the end of the connection.
+
+    :param leave: tell the server that nothing more will be sent
+    """
     with closing(socket.create_connection(program.address, PATIENCE)) as connection:
         connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
+        if leave:
+            connection.shutdown(socket.SHUT_WR)
         with connection.makefile("rb") as answer:
             return answer.read()
 
@@ -199,16 +213,13 @@ def test_https(start: Start, tmp_path: Path) -> None:
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("no openssl to make a certificate with")
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
-        + ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-    )
+    options = "-x509 -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key.pem -out cert.pem"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    command = [openssl, "req", *options.split(), *names]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     (tmp_path / "program.py").write_text(PROGRAM)
-    command = (COMMAND, "--app", "program", "run", "--cert", "cert.pem", "--key", "key.pem")
-    program = start(*command, folder=tmp_path)
+    pair = "--cert", "cert.pem", "--key", "key.pem"
+    program = start(COMMAND, "--app", "program", "run", *pair, folder=tmp_path)
     host, port = program.address
     assert program.said[-1] == f" * Running on https://{host}:{port}"
     context = ssl.create_default_context(cafile=tmp_path / "cert.pem")
@@ -231,8 +242,9 @@ def test_https(start: Start, tmp_path: Path) -> None:
         ("http://other.example/path/absolute", "absolute"),
     ],
 )
-def test_odd_paths(program: Program, target: str, path: str) -> None:
-    answer = send(program, f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+def test_odd_paths(shared: Program, target: str, path: str) -> None:
+    lines = f"GET {target} HTTP/1.1", "Host: localhost", "Connection: close", "", ""
+    answer = send(shared, "\r\n".join(lines).encode())
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 ")
     assert body.decode() == ascii(path)
@@ -253,30 +265,31 @@ def test_odd_paths(program: Program, target: str, path: str) -> None:
         (b"\x16\x03\x01 no HTTP at all\r\n\r\n", 400),
     ],
 )
-def test_bad_requests_are_refused(program: Program, request_bytes: bytes, status: int) -> None:
-    answer = send(program, request_bytes)
+def test_bad_requests_are_refused(shared: Program, request_bytes: bytes, status: int) -> None:
+    answer = send(shared, request_bytes)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
-    assert program.get("/").text == "Hello"
+    assert shared.get("/").text == "Hello"
 
 
-def test_bodies(program: Program) -> None:
+def test_bodies(shared: Program) -> None:
     data = b"one\ntwo\nthree"
-    assert program.request("/body", "POST", data).body == data
-    assert program.request("/lines", "POST", data).text == "[b'one\\n', b'two\\n', b'three']"
+    assert shared.request("/body", "POST", data).body == data
+    assert shared.request("/lines", "POST", data).text == "[b'one\\n', b'two\\n', b'three']"
     large = bytes(range(256)) * 4096
-    assert program.request("/body", "POST", large).body == large
+    assert shared.request("/body", "POST", large).body == large
     chunked = b"4\r\nwiki\r\n5\r\npedia\r\n0\r\n\r\n"
-    head = b"POST /body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-    assert send(program, head + chunked).endswith(b"\r\n\r\nwikipedia")
+    head = b"POST /body HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+    head += b"Transfer-Encoding: chunked\r\n\r\n"
+    assert send(shared, head + chunked).endswith(b"\r\n\r\nwikipedia")
 
 
-def test_a_body_that_ends_too_early_is_a_bad_request(program: Program) -> None:
+def test_a_body_that_ends_too_early_is_a_bad_request(shared: Program) -> None:
     head = b"POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n"
-    assert send(program, head + b"short").startswith(b"HTTP/1.1 400 ")
+    assert send(shared, head + b"short", leave=True).startswith(b"HTTP/1.1 400 ")
 
 
-def test_a_streamed_answer(program: Program) -> None:
-    answer = program.get("/pieces")
+def test_a_streamed_answer(shared: Program) -> None:
+    answer = shared.get("/pieces")
     assert answer.text == "012"
     assert answer.headers["Transfer-Encoding"] == "chunked"
-    assert program.request("/pieces", "HEAD").body == b""
+    assert shared.request("/pieces", "HEAD").body == b""

@@ -26,7 +26,7 @@ def wsgi_app(
     :param start_response: called with the status line and the headers
     :returns: the parts of the body
     """
-    ctx = self.request_context(environ)
+    ctx = self.open_request(environ)
     try:
         return self.respond(ctx)(environ, start_response)
     finally:

@@ -160,22 +160,24 @@ class Map(routing.Map):
         for part in parts:
             if part in state.static:
                 state = state.static[part]
-            elif state.first is None:
-                break
             else:
                 test, state = state.first
                 if not test(part):
                     break
         else:
             part = ""
-            if state.leaves and (slots := state.leaves[0].direct) is not None:
-                rule = state.leaves[0].rule
-                if (rule.methods is None or method in rule.methods) and (
-                    not self._redirecting or rule.endpoint not in self._redirecting
+            if state.leaves:
+                leaf = state.leaves[0]
+                rule = leaf.rule
+                methods = rule.methods
+                if (
+                    leaf.direct is not None
+                    and (methods is None or method in methods)
+                    and not (self._redirecting and rule.endpoint in self._redirecting)
                 ):
                     arguments: dict[str, Any] = {}
                     try:
-                        for name, convert, position in slots:
+                        for name, convert, position in leaf.direct:
                             text = parts[position]
                             arguments[name] = text if convert is None else convert(text)
                         return rule, arguments

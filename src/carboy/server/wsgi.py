@@ -181,8 +181,9 @@ class WSGICallback:
             self.log(environ, answer.status, perf_counter() - started)
 
         if isinstance(body, list):
-            taker.response_bytes(answer.status, answer.headers, data)
+            # Before it is sent, so that lines come in the order in which answers do.
             over()
+            taker.response_bytes(answer.status, answer.headers, data)
         else:
             pieces_out = _Pieces(body, pieces, over)
             taker.response_iter(answer.status, answer.headers, pieces_out)

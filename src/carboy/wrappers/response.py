@@ -29,6 +29,27 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
+class ResponseHeaders(Headers):
+    """``Headers`` that set a field of plain text without the detours that others need."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if type(value) is not str or type(key) is not str or "\n" in value or "\r" in value:
+            super().__setitem__(key, value)
+            return
+        lower = key.lower()
+        for name, _ in self._list:
+            if name.lower() == lower:
+                super().__setitem__(key, value)
+                return
+        self._list.append((key, value))
+
+    def __eq__(self, other: object) -> bool:
+        # ``Headers`` compares with its own class only.
+        return Headers(self) == (Headers(other) if isinstance(other, ResponseHeaders) else other)
+
+    __hash__ = None
+
+
 class Response(werkzeug.wrappers.Response):
     """A response, HTML unless it says otherwise.
 
@@ -88,7 +109,7 @@ class Response(werkzeug.wrappers.Response):
     def headers(self) -> Headers:
         """The headers, made when they are first used."""
         if self._lazy_type is not None:
-            headers = Headers()
+            headers = ResponseHeaders()
             headers._list = [
                 self._lazy_type,
                 ("Content-Length", str(self._lazy_length)),
@@ -143,11 +164,14 @@ class Response(werkzeug.wrappers.Response):
             and status != 204
             and status != 304
             and not self._on_close
-            and not self.direct_passthrough
             and environ["REQUEST_METHOD"] != "HEAD"
             and (self._stock or self._is_stock())
         ):
-            fields = self._final_headers(len(body[0]))
+            fields: list[tuple[str, str]] | None
+            if self._lazy_type is not None:
+                fields = [self._lazy_type, ("Content-Length", str(self._lazy_length))]
+            else:
+                fields = self._final_headers(len(body[0]))
             if fields is not None:
                 start_response(self._status, fields)
                 return [body[0]]
@@ -164,10 +188,8 @@ class Response(werkzeug.wrappers.Response):
 
         :param size: the length of the body
         """
-        if self._lazy_type is not None:
-            return [self._lazy_type, ("Content-Length", str(self._lazy_length))]
         headers = self.headers
-        if type(headers) is not Headers:
+        if type(headers) is not ResponseHeaders and type(headers) is not Headers:
             return None
         fields = headers._list.copy()
         sized = located = False

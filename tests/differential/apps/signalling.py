@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 from ..asking import get
 from ..observing import SIGNALS
+
+
+# Blinker calls the receivers of one signal in no particular order.
+OWN_RECEIVERS = True
 
 
 def create(flask: ModuleType) -> Any:
@@ -18,27 +23,19 @@ def create(flask: ModuleType) -> Any:
 
     def receive(name: str, sender: Any, **sent: Any) -> None:
         journal.append((name, sender is app, sorted(sent)))
+        if name == "request_finished":
+            response = sent["response"]
+            response.headers["X-Changed"] = "by a receiver"
+            journal.append((response.status, response.get_data()[:20]))
+        if name == "before_render_template":
+            sent["context"]["added"] = "by a receiver"
+            journal.append((sent["template"].name, "request" in sent["context"]))
         if flask.has_request_context() and request.args.get("fail") == name:
             raise ValueError(f"in {name}")
 
     for name in SIGNALS:
-        receiver = _Receiver(receive, name)
-        app.extensions[f"receiver of {name}"] = receiver
+        receiver = app.extensions[f"receiver of {name}"] = partial(receive, name)
         getattr(flask, name).connect(receiver, app)
-
-    @flask.request_finished.connect_via(app)
-    def change(sender: Any, response: Any) -> None:
-        response.headers["X-Changed"] = "by a receiver"
-        journal.append(("changed", response.status, response.get_data()[:20]))
-
-    app.extensions["change"] = change
-
-    @flask.before_render_template.connect_via(app)
-    def add(sender: Any, template: Any, context: dict[str, Any]) -> None:
-        context["added"] = "by a receiver"
-        journal.append(("before", template.name, "request" in context))
-
-    app.extensions["add"] = add
 
     @app.get("/")
     def index() -> str:
@@ -78,17 +75,6 @@ def create(flask: ModuleType) -> Any:
         return "handled"
 
     return app
-
-
-class _Receiver:
-    """A receiver with a name, kept alive by the application."""
-
-    def __init__(self, receive: Any, name: str) -> None:
-        self.receive = receive
-        self.name = name
-
-    def __call__(self, sender: Any, **sent: Any) -> None:
-        self.receive(self.name, sender, **sent)
 
 
 _PATHS = [

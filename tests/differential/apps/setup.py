@@ -1,0 +1,222 @@
+"""Registration: what it returns, what it refuses, and when it is too late."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+from ..asking import get
+
+
+def create(flask: ModuleType) -> Any:
+    """Each visit to `/late/<deed>` registers something during a request."""
+    app = flask.Flask(__name__)
+
+    def nothing(*args: Any, **kwargs: Any) -> None:
+        return None
+
+    deeds: dict[str, Any] = _deeds(flask, app, nothing)
+
+    @app.get("/")
+    def index() -> str:
+        return "index"
+
+    @app.get("/late/<deed>")
+    def late(deed: str) -> Any:
+        try:
+            return {"returned": repr(deeds[deed]())[:40]}
+        except Exception as error:
+            return {"type": type(error).__name__, "text": str(error)}
+
+    return app
+
+
+def _deeds(flask: ModuleType, app: Any, function: Any) -> dict[str, Any]:
+    return {
+        "route": lambda: app.route("/new")(function),
+        "route without a function": lambda: app.route("/new") and None,
+        "get": lambda: app.get("/new")(function),
+        "post": lambda: app.post("/new")(function),
+        "add_url_rule": lambda: app.add_url_rule("/new", "new", function),
+        "endpoint": lambda: app.endpoint("new")(function),
+        "before_request": lambda: app.before_request(function),
+        "after_request": lambda: app.after_request(function),
+        "teardown_request": lambda: app.teardown_request(function),
+        "teardown_appcontext": lambda: app.teardown_appcontext(function),
+        "context_processor": lambda: app.context_processor(function),
+        "shell_context_processor": lambda: app.shell_context_processor(function),
+        "url_value_preprocessor": lambda: app.url_value_preprocessor(function),
+        "url_defaults": lambda: app.url_defaults(function),
+        "errorhandler": lambda: app.errorhandler(404)(function),
+        "register_error_handler": lambda: app.register_error_handler(404, function),
+        "template_filter": lambda: app.template_filter()(function),
+        "template_test": lambda: app.template_test("x")(function),
+        "template_global": lambda: app.template_global()(function),
+        "add_template_filter": lambda: app.add_template_filter(function),
+        "add_template_test": lambda: app.add_template_test(function),
+        "add_template_global": lambda: app.add_template_global(function),
+        "register_blueprint": lambda: app.register_blueprint(
+            flask.Blueprint("late", __name__)
+        ),
+        "iter_blueprints": lambda: list(app.iter_blueprints()),
+    }
+
+
+_DEEDS = [
+    *("route", "route without a function", "get", "post", "add_url_rule", "endpoint"),
+    *("before_request", "after_request", "teardown_request", "teardown_appcontext"),
+    *("context_processor", "shell_context_processor", "url_value_preprocessor"),
+    *("url_defaults", "errorhandler", "register_error_handler", "template_filter"),
+    *("template_test", "template_global", "add_template_filter", "add_template_test"),
+    *("add_template_global", "register_blueprint", "iter_blueprints"),
+]
+
+REQUESTS = [get(f"/late/{deed}") for deed in _DEEDS]
+
+
+def _tried(deed: Any) -> Any:
+    try:
+        return deed()
+    except Exception as error:
+        return [type(error).__name__, str(error)]
+
+
+def probe_what_decorators_return(flask: ModuleType) -> object:
+    app = flask.Flask(__name__)
+
+    def function(*args: Any, **kwargs: Any) -> None:
+        return None
+
+    return {
+        name: _tried(lambda deed=deed: deed() is function)
+        for name, deed in _deeds(flask, app, function).items()
+    }
+
+
+def probe_when_it_becomes_too_late(flask: ModuleType) -> object:
+    app = create(flask)
+    seen: list[Any] = []
+    with app.test_request_context("/"):
+        seen.append(_tried(lambda: app.before_request(lambda: None).__name__))
+        app.preprocess_request()
+        seen.append(_tried(lambda: app.before_request(lambda: None).__name__))
+        app.dispatch_request()
+        seen.append(_tried(lambda: app.before_request(lambda: None).__name__))
+        app.full_dispatch_request()
+        seen.append(_tried(lambda: app.before_request(lambda: None)))
+    other = create(flask)
+    other.test_client().get("/missing")
+    seen.append(_tried(lambda: other.before_request(lambda: None)))
+    return seen
+
+
+def probe_error_handlers_without_arguments(flask: ModuleType) -> object:
+    app = flask.Flask(__name__)
+    return [
+        _tried(lambda: app.errorhandler()),
+        _tried(lambda: app.errorhandler(lambda error: "x")),
+        _tried(lambda: app.errorhandler(ValueError("x"))(lambda error: "x")),
+        _tried(lambda: app.errorhandler(None)(lambda error: "x")),
+        _tried(lambda: app.errorhandler(600)(lambda error: "x")),
+        _tried(lambda: app.errorhandler("404")(lambda error: "x")),
+    ]
+
+
+def probe_routes_used_wrongly(flask: ModuleType) -> object:
+    app = flask.Flask(__name__)
+    return [
+        _tried(lambda: app.route(lambda: "x")),
+        _tried(lambda: app.route()),
+        _tried(lambda: app.route("/a")(None)),
+        _tried(lambda: app.add_url_rule("/b", "b", "not a function")),
+        _tried(lambda: app.add_url_rule(None, "c", lambda: "x")),
+        _tried(lambda: app.add_url_rule("/d", "d.dotted", lambda: "x")),
+        _tried(lambda: app.add_url_rule("/e", 3, lambda: "x")),
+        _tried(lambda: app.add_url_rule("/f", "f", lambda: "x", methods=[1])),
+        _tried(lambda: app.add_url_rule("/g", "g", lambda: "x", methods=[])),
+        _tried(lambda: app.add_url_rule("/h", "h", lambda: "x", methods="GET")),
+        _tried(lambda: app.add_url_rule("/i", "i", lambda: "x", defaults=[])),
+        _tried(lambda: app.register_blueprint("not a blueprint")),
+        _tried(lambda: app.register_blueprint(flask.Blueprint)),
+        _tried(lambda: flask.Blueprint()),
+        _tried(lambda: flask.Blueprint("a")),
+        repr(app.url_map),
+    ]
+
+
+def probe_one_function_registered_twice(flask: ModuleType) -> object:
+    app = flask.Flask(__name__)
+
+    def view() -> str:
+        return "view"
+
+    app.add_url_rule("/a", view_func=view)
+    app.add_url_rule("/b", view_func=view)
+
+    def other() -> str:
+        return "other"
+
+    other.__name__ = "view"
+    return [sorted(app.view_functions), _tried(lambda: app.route("/c")(other))]
+
+
+def probe_attributes_of_a_new_application(flask: ModuleType) -> object:
+    app = flask.Flask(__name__)
+    return [
+        sorted(name for name in vars(app) if not name.startswith("_")),
+        sorted(name for name in dir(app) if not name.startswith("_")),
+        sorted(
+            name for name in dir(flask.Blueprint("b", __name__)) if not name.startswith("_")
+        ),
+        [
+            type(getattr(app, name)).__name__
+            for name in (
+                *("after_request_funcs", "aborter", "before_request_funcs", "blueprints"),
+                *("cli", "config", "error_handler_spec", "extensions", "jinja_env"),
+                *("jinja_loader", "json", "logger", "session_interface", "url_map"),
+                *("shell_context_processors", "subdomain_matching", "view_functions"),
+                *("teardown_appcontext_funcs", "teardown_request_funcs"),
+                *("template_context_processors", "url_build_error_handlers"),
+                *("url_default_functions", "url_value_preprocessors"),
+            )
+        ],
+    ]
+
+
+def probe_the_public_names_of_the_package(flask: ModuleType) -> object:
+    wanted = _public_names()
+    return {
+        name: sorted(
+            public
+            for public in names
+            if not hasattr(_module(flask, name), public)
+        )
+        for name, names in wanted.items()
+    }
+
+
+def _public_names() -> dict[str, list[str]]:
+    """What each module of Flask offers that was made in that package."""
+    oracle = importlib.import_module("flask")
+    modules = (
+        *("", ".app", ".blueprints", ".cli", ".config", ".ctx", ".globals", ".helpers"),
+        *(".json", ".json.provider", ".json.tag", ".logging", ".sessions", ".signals"),
+        *(".templating", ".testing", ".typing", ".views", ".wrappers", ".debughelpers"),
+    )
+    return {
+        name: [
+            public
+            for public, value in vars(_module(oracle, name)).items()
+            if not public.startswith("_")
+            and (
+                getattr(value, "__module__", "").startswith("flask")
+                or name == "" and not isinstance(value, ModuleType)
+            )
+        ]
+        for name in modules
+    }
+
+
+def _module(flask: ModuleType, name: str) -> ModuleType:
+    return importlib.import_module(f"{flask.__name__}{name}")
