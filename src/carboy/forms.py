@@ -144,15 +144,12 @@ class FormDataParser(formparser.FormDataParser):
         if boundary and content_length is not None and content_length <= limit:
             body = _read_past(stream, limit)
             if len(body) <= limit:
-                parts = _split(body, boundary)
-                if parts is not None and not self._too_many(parts):
+                parts = _split(body, boundary, self.max_form_parts)
+                if parts is not None:
                     return stream, *self._collect(parts, content_length)
             source = cast("IO[bytes]", _Replay(body, stream))
         _, form, files = super()._parse_multipart(source, mimetype, content_length, options)
         return stream, form, files
-
-    def _too_many(self, parts: list[_Part]) -> bool:
-        return self.max_form_parts is not None and len(parts) > self.max_form_parts
 
     def _collect(
         self, parts: list[_Part], content_length: int
@@ -199,10 +196,10 @@ class _Replay:
 
 def _read_past(stream: IO[bytes], limit: int) -> bytes:
     """All of *stream*, or a little more than *limit* bytes of it."""
-    body = stream.read(_CHUNK)
-    while body and len(body) <= limit and (chunk := stream.read(_CHUNK)):
+    body = bytearray()
+    while len(body) <= limit and (chunk := stream.read(_CHUNK)):
         body += chunk
-    return body
+    return bytes(body)
 
 
 # The head of a part as browsers and nearly all other clients write it.
@@ -213,7 +210,7 @@ _HEAD = re.compile(
 )
 
 
-def _split(body: bytes, boundary: bytes) -> list[_Part] | None:
+def _split(body: bytes, boundary: bytes, max_parts: int | None) -> list[_Part] | None:
     """The parts of a multipart body, ``None`` unless it is strictly as RFC 7578 has it.
 
     Werkzeug takes a delimiter after a lone CR or LF as well. Therefore every occurrence
@@ -221,6 +218,8 @@ def _split(body: bytes, boundary: bytes) -> list[_Part] | None:
     """
     _, *pieces = body.split(b"--" + boundary)
     if pieces[-1:] not in ([b"--\r\n"], [b"--"]):
+        return None
+    if max_parts is not None and len(pieces) - 1 > max_parts:
         return None
     parts = []
     for piece in pieces[:-1]:

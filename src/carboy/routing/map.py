@@ -61,6 +61,7 @@ class Map(routing.Map):
         self._entrance = State()
         self._top: State | None = None
         self._builders: dict[Any, tuple[PathBuilder, ...]] = {}
+        self._shared_converters: dict[object, BaseConverter] = {}
         # Endpoints whose rules are to be sorted, and those with rules that others may prefer.
         self._unsorted: set[Any] = set()
         self._redirecting: set[Any] = set()
@@ -160,6 +161,8 @@ class Map(routing.Map):
         for part in parts:
             if part in state.static:
                 state = state.static[part]
+            elif state.first is None:
+                break
             else:
                 test, state = state.first
                 if not test(part):

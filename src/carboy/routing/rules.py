@@ -111,7 +111,7 @@ class Rule(routing.Rule):
         inherited = type(self).get_converter is routing.Rule.get_converter
         shared: dict[object, BaseConverter] = {}
         if inherited and kind in _SHAREABLE:
-            shared = self.map.__dict__.setdefault("_shared_converters", shared)
+            shared = getattr(self.map, "_shared_converters", shared)
         key = kind, variable.arguments
         if key not in shared:
             args, kwargs = parse_converter_args(variable.arguments)

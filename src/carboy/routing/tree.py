@@ -113,15 +113,11 @@ def _convert(converter: BaseConverter) -> Callable[[str], Any] | None:
     return converter.to_python
 
 
-# As a test: no text is in an empty tuple.
-_nothing: Callable[[str], bool] = ().__contains__
-
-
 class State:
     """A place in the tree, reached by the parts that lead to it.
 
     ``first`` is the test of its first way and where that leads, if the test is a plain one
-    for one part; otherwise a test that nothing passes.
+    for one part.
     """
 
     __slots__ = ("first", "index", "leaves", "static", "transitions", "ways")
@@ -133,7 +129,7 @@ class State:
         # Replaced, never changed, for a search may be walking over them.
         self.ways: tuple[Way, ...] = ()
         self.index: Index | None = None
-        self.first: tuple[Callable[[str], bool], State] = (_nothing, self)
+        self.first: tuple[Callable[[str], bool], State] | None = None
 
     def way(self, part: Part) -> tuple[Way, bool]:
         """The way for *part*, and whether it is a new one."""
@@ -155,7 +151,7 @@ class State:
         self.ways = tuple(way for _, way in ordered)
         self.index = Index(ordered) if len(ordered) > _FEW else None
         final, _, plain, test, following = self.ways[0]
-        self.first = (test, following) if plain and not final else (_nothing, self)
+        self.first = (test, following) if plain and not final else None
 
 
 class Index:

@@ -217,10 +217,10 @@ class Request(werkzeug.wrappers.Request):
     @lazy
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """The cookies that came with the request."""
-        headers = self.headers
-        if type(headers) is not EnvironHeaders or self.dict_storage_class is not ImmutableMultiDict:
+        environ = self._headers_environ()
+        if environ is None or self.dict_storage_class is not ImmutableMultiDict:
             return super().cookies
-        return parse_cookies(headers.environ.get("HTTP_COOKIE", ""))
+        return parse_cookies(environ.get("HTTP_COOKIE", ""))
 
     @lazy
     def content_length(self) -> int | None:
@@ -314,7 +314,7 @@ def _decode(value: str) -> str:
 
 
 def _content_length(environ: WSGIEnvironment) -> int | None:
-    length = environ.get("CONTENT_LENGTH", "")
+    length = environ.get("CONTENT_LENGTH") or ""
     if (
         "HTTP_TRANSFER_ENCODING" not in environ
         and length.isascii()
