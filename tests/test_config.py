@@ -121,7 +121,7 @@ def test_a_variable_that_is_not_set_is_named_and_explained(config, monkeypatch, 
     if value is not None:
         monkeypatch.setenv("WHERE", value)
     assert config.from_envvar("WHERE", silent=True) is False
-    with pytest.raises(RuntimeError, match="'WHERE' is not set .* make it point to"):
+    with pytest.raises(RuntimeError, match=r"'WHERE' is not set .* make it point to"):
         config.from_envvar("WHERE")
 
 

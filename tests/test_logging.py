@@ -10,21 +10,18 @@ import pytest
 from carboy import Flask
 from carboy.logging import default_handler, has_level_handler, wsgi_errors_stream
 
-FAMILY = "family_of_loggers"
-NAME = f"{FAMILY}.application"
+NAME = "an_application_that_logs"
 
 
 @pytest.fixture(autouse=True)
-def family() -> Iterator[logging.Logger]:
-    """Stands for the root of the loggers, where pytest has handlers of its own."""
-    family = logging.getLogger(FAMILY)
-    family.propagate = False
-    yield family
-    for name in (FAMILY, NAME):
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.setLevel(logging.NOTSET)
-        logger.propagate = True
+def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
+    """The root of the loggers, as far as the application's knows: pytest's has handlers."""
+    root = logging.Logger("root", logging.WARNING)
+    logger = logging.getLogger(NAME)
+    monkeypatch.setattr(logger, "parent", root)
+    yield root
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture
@@ -57,8 +54,8 @@ def test_a_handler_that_was_added_is_enough(app):
     assert app.logger.handlers == [handler]
 
 
-def test_a_handler_of_a_parent_is_enough(app, family):
-    family.addHandler(logging.StreamHandler())
+def test_a_handler_of_a_parent_is_enough(app, root):
+    root.addHandler(logging.StreamHandler())
     assert app.logger.handlers == []
 
 
@@ -69,12 +66,12 @@ def test_a_handler_that_lets_less_through_is_not_enough(app):
     assert app.logger.handlers == [handler, default_handler]
 
 
-def test_handlers_count_as_far_as_records_propagate(family):
+def test_handlers_count_as_far_as_records_propagate(root, monkeypatch):
     logger = logging.getLogger(NAME)
     assert not has_level_handler(logger)
-    family.addHandler(logging.StreamHandler())
+    root.addHandler(logging.StreamHandler())
     assert has_level_handler(logger)
-    logger.propagate = False
+    monkeypatch.setattr(logger, "propagate", False)
     assert not has_level_handler(logger)
 
 

@@ -514,6 +514,15 @@ def test_a_converter_that_cannot_be_compiled_only_hurts_its_own_rule() -> None:
         rules.bind("h").match("/a/x")
 
 
+def test_a_converter_may_have_groups_of_its_own() -> None:
+    class Version(BaseConverter):
+        regex = r"v(\d+)(?:\.(?P<minor>\d+))?"
+
+    rules = Map([Rule("/<version:a>-<b>")], converters={"version": Version})
+    assert rules.bind("h").match("/v1-x")[1] == {"a": "v1", "b": "x"}
+    assert rules.bind("h").match("/v1.2-x-y")[1] == {"a": "v1.2", "b": "x-y"}
+
+
 def test_an_error_in_a_converter_is_not_hidden() -> None:
     class Failing(BaseConverter):
         def to_python(self, value: str) -> str:
@@ -572,6 +581,27 @@ def test_matching_does_as_much_with_many_rules_as_with_few(shape: str) -> None:
         assert calls(lambda path=path: answer(lambda: many.find(path, "GET"))) == calls(
             lambda path=path: answer(lambda: few.find(path, "GET"))
         )
+
+
+def test_many_patterns_for_one_place_are_tried_in_werkzeugs_order() -> None:
+    texts = ["/<a>-<b>", "/<a>", "/<path:p>", "/<path:p>/x", '/<any(s1, "s2-x2", é):c>', "/s<a>"]
+    texts += [text for n in range(4) for text in (f"/<a>-x{n}", f"/<int:a>-x{n}", f"/s{n}<a>x{n}")]
+    rules, oracle = url_map(*texts), werkzeug.Map()
+    for text in texts:
+        oracle.add(werkzeug.Rule(text, endpoint=text))
+    for path in (
+        "/1-x1",
+        "/a-x2",
+        "/s1-x1",
+        "/s2-x2",
+        "/s1",
+        "/s",
+        "/é",
+        "/a/x",
+        "/1-x1/x",
+        "/-x1",
+    ):
+        assert rules.bind("h").match(path) == oracle.bind("h").match(path)
 
 
 HOSTILE = {

@@ -60,10 +60,11 @@ def make_response(app: Flask, rv: ft.ResponseReturnValue) -> Response:
 def _of_value(app: Flask, rv: object) -> Response:
     if isinstance(rv, app.response_class):
         return rv
-    if isinstance(rv, _BODIES):
-        return app.response_class(rv)  # type: ignore[arg-type]
+    # Before the bodies: whether something is an iterator takes longer to find out.
     if isinstance(rv, (dict, list)):
         return app.json.response(rv)
+    if isinstance(rv, _BODIES):
+        return app.response_class(rv)  # type: ignore[arg-type]
     if isinstance(rv, HTTPException):
         return _of_error(app, rv)
     if rv is None:

@@ -555,7 +555,7 @@ class Flask(Pipeline):
             _external = True
         if _scheme is not None and not _external:
             raise ValueError("When specifying '_scheme', '_external' must be True.")
-        if self.url_default_functions or not self._is_stock:
+        if self.url_default_functions or self._short is None:
             self.inject_url_defaults(endpoint, values)
 
         url = None
@@ -592,7 +592,7 @@ class Flask(Pipeline):
         method: str | None,
     ) -> str | None:
         """The path of *endpoint* without an adapter, where the map can do without."""
-        if not (self._examine() if self._is_stock is None else self._is_stock):
+        if self._the_short_way() is None:
             return None
         environ = ctx.request.environ
         if "HTTP_UPGRADE" in environ:

@@ -92,6 +92,26 @@ _METHODS_WITH_VIEWS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "
 _MAX_KNOWN_HOSTS: Final = 1000
 
 
+class _Short:
+    """What the short way uses of an application, looked up once; see ``Pipeline._examine``."""
+
+    __slots__ = (
+        "find",
+        "hosts",
+        "lazy_sessions",
+        "of_text",
+        "view_functions",
+    )
+
+    def __init__(self, app: Pipeline) -> None:
+        self.find = app.url_map.find
+        self.lazy_sessions = app._has_lazy_sessions
+        self.of_text = Response._quickly(app.response_class)
+        self.view_functions = app.view_functions
+        #: The ``Host`` headers that were found valid and need no second look.
+        self.hosts: set[str | None] = set()
+
+
 class Pipeline(Scaffold):
     """The half of an application that answers requests; see :class:`carboy.Flask`."""
 
@@ -107,24 +127,30 @@ class Pipeline(Scaffold):
     testing: bool
     logger: logging.Logger
     _got_first_request: bool
-    _known_hosts: set[str | None]
 
     #: The class whose stages are the plain ones.
     _plain: ClassVar[type[Pipeline]]
-    #: Whether the short way may be taken; ``None`` when that has to be found out.
-    _is_stock: ClassVar[bool | None] = None
+    #: Whether the three below are known.
+    _examined: ClassVar[bool] = False
+    #: ``None`` when something is overridden, so that the short way cannot be taken.
+    _short: ClassVar[_Short | None] = None
     _has_lazy_sessions: ClassVar[bool] = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        # Whatever was set may be a stage, the map or the session interface.
-        self.__dict__["_is_stock"] = None
+        # Whatever was set may be a stage, a class, a registry or the session interface.
+        self._forget()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
-        self.__dict__["_is_stock"] = None
+        self._forget()
 
-    def _examine(self) -> bool:
+    def _forget(self) -> None:
+        """Have it found out again what is overridden."""
+        self.__dict__["_examined"] = False
+        self.__dict__["_short"] = None
+
+    def _examine(self) -> None:
         """Find out what is overridden; see ``_STAGES``."""
         stock = (
             type(self.url_map) is Map
@@ -135,12 +161,16 @@ class Pipeline(Scaffold):
             and all(_method(self, n) is getattr(self._plain, n) for n in _STAGES)
         )
         self.__dict__["_has_lazy_sessions"] = opens_on_demand(self.session_interface)
-        self.__dict__["_known_hosts"] = set()
-        self.__dict__["_is_stock"] = stock
-        return stock
+        self.__dict__["_short"] = _Short(self) if stock else None
+        self.__dict__["_examined"] = True
+
+    def _the_short_way(self) -> _Short | None:
+        if not self._examined:
+            self._examine()
+        return self._short
 
     def _opens_sessions_lazily(self) -> bool:
-        if self._is_stock is None:
+        if not self._examined:
             self._examine()
         return self._has_lazy_sessions
 
@@ -203,9 +233,10 @@ class Pipeline(Scaffold):
 
         :param environ: a WSGI environment
         """
-        if self._examine() if self._is_stock is None else self._is_stock:
-            return RequestContext._of(self, environ)  # type: ignore[arg-type]
-        return self.request_context(environ)
+        short = self._short or self._the_short_way()
+        if short is None:
+            return self.request_context(environ)
+        return RequestContext._of(self, environ)  # type: ignore[arg-type]
 
     def respond(self, ctx: RequestContext) -> Response:
         """Push *ctx* and answer its request; errors become responses where they may.
@@ -216,8 +247,8 @@ class Pipeline(Scaffold):
         :raises Exception: one that is to propagate, as in debug mode
         """
         try:
-            if self._is_stock:
-                return self._answer(ctx)
+            if (short := self._short) is not None:
+                return self._answer(ctx, short)
             ctx.push()
             return self.full_dispatch_request()
         except Exception as e:
@@ -227,14 +258,13 @@ class Pipeline(Scaffold):
             ctx._error = e
             raise
 
-    def _answer(self, ctx: RequestContext) -> Response:
+    def _answer(self, ctx: RequestContext, short: _Short) -> Response:
         """``ctx.push()`` and ``full_dispatch_request()`` in one, without a call for each stage."""
         ctx._enter()
-        if not self._has_lazy_sessions and ctx._session is None:
+        if not short.lazy_sessions and ctx._session is None:
             ctx._open_session()
-        request = ctx.request
-        environ = request.environ
-        self._match(ctx, environ)
+        environ = ctx.environ
+        self._match(ctx, environ, short)
         if not self._got_first_request:
             self._got_first_request = True
         rv: Any = None
@@ -242,24 +272,29 @@ class Pipeline(Scaffold):
             if request_started.receivers:
                 request_started.send(self, _async_wrapper=self.ensure_sync)
             if self.before_request_funcs or self.url_value_preprocessors:
-                rv = self._preprocess(request)
+                rv = self._preprocess(ctx.request)
             if rv is None:
-                if request.routing_exception is not None:
-                    self.raise_routing_exception(request)
-                rule = request.url_rule
+                request = ctx._request
+                if request is None:
+                    rule, args = ctx._found  # type: ignore[misc]
+                else:
+                    # A hook may have put something else into it.
+                    if request.routing_exception is not None:
+                        self.raise_routing_exception(request)
+                    rule, args = request.url_rule, request.view_args
                 if (
                     environ["REQUEST_METHOD"] not in _METHODS_WITH_VIEWS
-                    and request.method == "OPTIONS"
+                    and ctx.request.method == "OPTIONS"
                     and _answers_options(rule)
                 ):
                     rv = self.make_default_options_response()
                 else:
-                    rv = self.view_functions[rule.endpoint](**request.view_args)  # type: ignore[union-attr,arg-type]
+                    rv = short.view_functions[rule.endpoint](**args)
                     if type(rv) is CoroutineType:
                         rv = _run(rv)
         except Exception as e:
             rv = self.handle_user_exception(e)
-        response = self.response_class(rv) if type(rv) is str else self.make_response(rv)
+        response = short.of_text(rv) if type(rv) is str else self.make_response(rv)
         if (
             ctx._after is not None
             or self.after_request_funcs
@@ -271,12 +306,11 @@ class Pipeline(Scaffold):
             request_finished.send(self, _async_wrapper=self.ensure_sync, response=response)
         return response
 
-    def _match(self, ctx: RequestContext, environ: WSGIEnvironment) -> None:
+    def _match(self, ctx: RequestContext, environ: WSGIEnvironment, short: _Short) -> None:
         """``ctx.match_request()`` without an adapter, where the map can do without."""
-        request = ctx.request
         if (
-            "HTTP_UPGRADE" not in environ
-            and environ.get("HTTP_HOST") in self._known_hosts
+            environ.get("HTTP_HOST") in short.hosts
+            and "HTTP_UPGRADE" not in environ
             and self.config["TRUSTED_HOSTS"] is None
         ):
             path: str = environ.get("PATH_INFO", "")
@@ -284,19 +318,17 @@ class Pipeline(Scaffold):
                 path = path.encode("latin-1").decode(errors="replace")
             method: str = environ["REQUEST_METHOD"]
             try:
-                found = self.url_map.find(path, method)
+                ctx._found = short.find(path, method)
+                if ctx._found is not None:
+                    return
             except HTTPException as e:
                 # A method in small letters is the adapter's to understand.
                 if method.isupper():
-                    request.routing_exception = e
+                    ctx.request.routing_exception = e
                     return
-                found = None
-            if found is not None:
-                request.url_rule, request.view_args = found
-                return
         ctx.match_request()
-        if ctx.url_adapter is not None and len(self._known_hosts) < _MAX_KNOWN_HOSTS:
-            self._known_hosts.add(environ.get("HTTP_HOST"))
+        if ctx.url_adapter is not None and len(short.hosts) < _MAX_KNOWN_HOSTS:
+            short.hosts.add(environ.get("HTTP_HOST"))
 
     def conclude(self, ctx: RequestContext) -> None:
         """End the request: run the teardown functions and pop *ctx*, if it was pushed.
@@ -305,7 +337,7 @@ class Pipeline(Scaffold):
         time that a small view takes in all.
         """
         if (
-            self._is_stock
+            self._short is not None
             and ctx._error is None
             and not (
                 self.teardown_request_funcs
@@ -317,7 +349,7 @@ class Pipeline(Scaffold):
             and ctx._drop()
         ):
             return
-        preserve = ctx.request.environ.get("werkzeug.debug.preserve_context")
+        preserve = ctx.environ.get("werkzeug.debug.preserve_context")
         if preserve is not None:
             preserve(ctx)
         error = ctx._error
@@ -422,7 +454,7 @@ class Pipeline(Scaffold):
         interface = self.session_interface
         session = ctx._session
         if session is None and self._opens_sessions_lazily():
-            if "HTTP_COOKIE" not in ctx.request.environ:
+            if "HTTP_COOKIE" not in ctx.environ:
                 return
             if not must_save_unopened(interface, self, ctx.request):  # type: ignore[arg-type]
                 return
@@ -615,7 +647,7 @@ class Pipeline(Scaffold):
 
     def _call(self, func: Callable[..., Any], *args: Any) -> Any:
         """``self.ensure_sync(func)(*args)``, which looks at the result rather than at *func*."""
-        if not self._is_stock:
+        if self._short is None:
             return self.ensure_sync(func)(*args)
         rv = func(*args)
         return _run(rv) if type(rv) is CoroutineType else rv

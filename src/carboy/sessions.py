@@ -330,11 +330,11 @@ def must_save_unopened(interface: SessionInterface, app: Flask, request: Request
     :param request: the request
     """
     header = request.environ.get("HTTP_COOKIE")
-    if not header or not app.config["SESSION_REFRESH_EACH_REQUEST"]:
-        return False
-    name = interface.get_cookie_name(app)
-    # In the environment, a name that is not ASCII looks different.
-    return name in header or not name.isascii()
+    return bool(
+        header
+        and app.config["SESSION_REFRESH_EACH_REQUEST"]
+        and interface.get_cookie_name(app) in header
+    )
 
 
 class _CookieSerializer(URLSafeTimedSerializer):

@@ -174,7 +174,7 @@ class FlaskClient(Client):
         # Leave the contexts of the request before.
         self._context_stack.close()
         # A test may have replaced a method of the class, which nothing else would notice.
-        vars(self.application)["_is_stock"] = None
+        self.application._forget()
         response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
         response.json_module = self.application.json  # type: ignore[assignment]
         while self._new_contexts:

@@ -97,10 +97,10 @@ def converse(
     *,
     attach: Sequence[Recorder] = (),
 ) -> list[Answer]:
-    """Ask a new application one thing and all that follows from it.
+    """Ask an application one thing and all that follows from it.
 
     :param frameworks: those that answer, by turns, with the same cookies
-    :param create: builds the application with one of them
+    :param create: the application made with one of them
     :param attach: recorders for the length of the conversation
     """
     forget_loggers()
@@ -121,6 +121,8 @@ def _converse(
         sides = []
         for framework in frameworks:
             app = create(framework)
+            # An application that is asked again gets a logger that is as new.
+            vars(app).pop("logger", None)
             journal = app.extensions.setdefault("journal", [])
             for recorder in attach:
                 stack.enter_context(recorder(framework, app, journal))
@@ -337,9 +339,14 @@ def stages(framework: ModuleType, app: Any, journal: Journal) -> Iterator[None]:
 
         setattr(app, name, stage)
 
+    own = {name: vars(app)[name] for name in STAGES if name in vars(app)}
     for name in STAGES:
         replace(name)
     yield
+    for name in STAGES:
+        delattr(app, name)
+    for name, stage in own.items():
+        setattr(app, name, stage)
 
 
 def _is_plain(value: object) -> bool:

@@ -14,6 +14,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
+from functools import lru_cache, partial
 from types import ModuleType
 
 import pytest
@@ -22,6 +23,8 @@ from . import apps
 from .asking import Ask
 from .intended import INTENDED
 from .observing import alike, converse, forget_loggers, logs, signals, stages, told
+
+Create = Callable[[ModuleType], object]
 
 flask = importlib.import_module("flask")
 subject = importlib.import_module(os.environ.get("DIFFERENTIAL_SUBJECT", "carboy"))
@@ -73,33 +76,43 @@ def _transferable(module: ModuleType, ask: Ask) -> bool:
     return bool(ask.then) and getattr(module, "STATE_IN_COOKIES", False)
 
 
+@lru_cache
+def _kept(create: Create, framework: ModuleType) -> object:
+    return create(framework)
+
+
+def _create(module: ModuleType) -> Create:
+    stateless = getattr(module, "STATELESS", False)
+    return partial(_kept, module.create) if stateless else module.create
+
+
 every_request = pytest.mark.parametrize(("module", "ask"), _requests())
 
 
 @every_request
 def test_the_answer_is_the_same(module: ModuleType, ask: Ask) -> None:
-    ours = converse([subject], module.create, ask)
-    assert ours == converse([flask], module.create, ask)
+    ours = converse([subject], _create(module), ask)
+    assert ours == converse([flask], _create(module), ask)
 
 
 @pytest.mark.parametrize(("module", "ask"), _requests(_observable))
 def test_signals_and_log_are_the_same(module: ModuleType, ask: Ask) -> None:
     watch = (signals, logs)
-    ours = converse([subject], module.create, ask, attach=watch)
-    assert ours == converse([flask], module.create, ask, attach=watch)
+    ours = converse([subject], _create(module), ask, attach=watch)
+    assert ours == converse([flask], _create(module), ask, attach=watch)
 
 
 @every_request
 def test_the_stages_are_the_same(module: ModuleType, ask: Ask) -> None:
-    ours = converse([subject], module.create, ask, attach=[stages])
-    assert ours == converse([flask], module.create, ask, attach=[stages])
+    ours = converse([subject], _create(module), ask, attach=[stages])
+    assert ours == converse([flask], _create(module), ask, attach=[stages])
 
 
 @pytest.mark.parametrize(("module", "ask"), _requests(_transferable))
 def test_one_goes_on_where_the_other_stopped(module: ModuleType, ask: Ask) -> None:
-    alone = converse([flask], module.create, ask)
-    assert converse([flask, subject], module.create, ask) == alone
-    assert converse([subject, flask], module.create, ask) == alone
+    alone = converse([flask], _create(module), ask)
+    assert converse([flask, subject], _create(module), ask) == alone
+    assert converse([subject, flask], _create(module), ask) == alone
 
 
 @pytest.mark.parametrize("probe", [*_probes()])

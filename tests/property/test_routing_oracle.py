@@ -39,7 +39,7 @@ class Upper(BaseConverter):
 class Pair(BaseConverter):
     """Spans a slash and has groups of its own."""
 
-    regex = "(a|b)/(?P<own>a|b|1)"
+    regex = "(a|b)/(a|b|1)"
 
 
 class Even(carboy.IntegerConverter):

@@ -13,7 +13,7 @@ overridden in a subclass, goes Werkzeug's own way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -105,6 +105,32 @@ class Response(werkzeug.wrappers.Response):
         self.direct_passthrough = direct_passthrough
         self._on_close = []
 
+    @classmethod
+    def _quickly(cls, kind: type[Response]) -> Callable[[str], Response]:
+        """The quickest way to do what ``kind(text)`` does."""
+        if kind is not cls or not cls._is_stock() or not cls.automatically_set_content_length:
+            return kind
+        if cls.default_mimetype is None:
+            return kind
+        status_code = cls.default_status
+        status = _status_line(status_code)
+        content_type = _content_type(cls.default_mimetype)
+        new = object.__new__
+
+        def of_text(text: str) -> Response:
+            body = text.encode()
+            self = new(cls)
+            self._status = status
+            self._status_code = status_code
+            self._lazy_type = content_type
+            self._lazy_length = len(body)
+            self.response = [body]
+            self.direct_passthrough = False
+            self._on_close = []
+            return self
+
+        return of_text
+
     @property
     def headers(self) -> Headers:
         """The headers, made when they are first used."""
@@ -165,7 +191,7 @@ class Response(werkzeug.wrappers.Response):
             and status != 304
             and not self._on_close
             and environ["REQUEST_METHOD"] != "HEAD"
-            and (self._stock or self._is_stock())
+            and (type(self) in _stock_classes or self._is_stock())
         ):
             fields: list[tuple[str, str]] | None
             if self._lazy_type is not None:
@@ -181,6 +207,8 @@ class Response(werkzeug.wrappers.Response):
     def _is_stock(cls) -> bool:
         if cls._stock is None:
             cls._stock = all(getattr(cls, name, None) is own for name, own in _SEAMS.items())
+            if cls._stock:
+                _stock_classes.add(cls)
         return cls._stock
 
     def _final_headers(self, size: int) -> list[tuple[str, str]] | None:
@@ -241,6 +269,8 @@ _SEAMS = {
     )
 }
 
+# Those of which it is known: quicker to ask than an attribute of the class.
+_stock_classes: set[type[Response]] = set()
 _status_lines: dict[int, str] = {}
 _content_types: dict[str, tuple[str, str]] = {}
 

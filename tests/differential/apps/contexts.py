@@ -11,6 +11,9 @@ from typing import Any
 from ..asking import get
 
 
+STATELESS = True
+
+
 def create(flask: ModuleType) -> Any:
     app = flask.Flask(__name__)
     app.secret_key = "contexts"

@@ -8,6 +8,9 @@ from typing import Any
 from ..asking import get, post
 
 
+STATELESS = True
+
+
 def create(flask: ModuleType) -> Any:
     return _application(flask)
 

@@ -9,6 +9,9 @@ from typing import Any
 from ..asking import get, post
 
 
+STATELESS = True
+
+
 def create(flask: ModuleType) -> Any:
     exceptions = importlib.import_module("werkzeug.exceptions")
     app = flask.Flask(__name__)

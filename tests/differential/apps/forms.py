@@ -9,6 +9,9 @@ from typing import Any
 from ..asking import Upload, get, post, put
 
 
+STATELESS = True
+
+
 def create(flask: ModuleType) -> Any:
     return _application(flask)
 

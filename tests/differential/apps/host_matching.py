@@ -8,6 +8,9 @@ from typing import Any
 from ..asking import get
 
 
+STATELESS = True
+
+
 def create(flask: ModuleType) -> Any:
     app = flask.Flask(__name__, host_matching=True, static_host="static.org")
 

@@ -8,6 +8,9 @@ from typing import Any
 from ..asking import get, post
 
 
+STATELESS = True
+
+
 def create(flask: ModuleType) -> Any:
     app = flask.Flask(__name__, subdomain_matching=True)
     app.config["SERVER_NAME"] = "example.org:8080"

@@ -66,6 +66,9 @@ VALUES: dict[str, Any] = {
 }
 
 
+STATELESS = True
+
+
 def create(flask: ModuleType) -> Any:
     return _application(flask)
 

@@ -9,6 +9,9 @@ from typing import Any
 from ..asking import get, head, post
 
 
+STATELESS = True
+
+
 def create(flask: ModuleType) -> Any:
     app = flask.Flask(__name__)
     journal = app.extensions["journal"] = []

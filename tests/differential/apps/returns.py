@@ -29,6 +29,9 @@ class Closing:
         self.journal.append(("closed",))
 
 
+STATELESS = True
+
+
 def create(flask: ModuleType) -> Any:
     app = flask.Flask(__name__)
     journal = app.extensions["journal"] = []

@@ -9,6 +9,9 @@ from typing import Any
 from ..asking import delete, get, head, options, patch, post, put
 
 
+STATELESS = True
+
+
 def create(flask: ModuleType) -> Any:
     routing = importlib.import_module("werkzeug.routing")
     app = flask.Flask(__name__)

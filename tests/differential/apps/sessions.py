@@ -11,6 +11,7 @@ from uuid import UUID
 from ..asking import get, post
 
 
+STATELESS = True
 STATE_IN_COOKIES = True
 
 

@@ -14,6 +14,9 @@ from ..asking import get, head, options, post
 HERE = Path(__file__).parent
 
 
+STATELESS = True
+
+
 def create(flask: ModuleType) -> Any:
     app = flask.Flask(__name__)
     _sending(flask, app)

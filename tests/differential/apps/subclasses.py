@@ -132,7 +132,8 @@ def create(flask: ModuleType) -> Any:
             super().raise_routing_exception(request)
 
         def ensure_sync(self, func: Any) -> Any:
-            journal.append(("ensure_sync", func.__name__))
+            if func.__module__ == __name__:
+                journal.append(("ensure_sync", func.__name__))
             return super().ensure_sync(func)
 
         def create_url_adapter(self, request: Any) -> Any:

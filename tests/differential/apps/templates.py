@@ -10,6 +10,9 @@ from urllib.parse import urlencode
 from ..asking import get
 
 
+STATELESS = True
+
+
 def create(flask: ModuleType) -> Any:
     app = flask.Flask(__name__)
     app.secret_key = "templates"

@@ -9,6 +9,9 @@ from typing import Any
 from ..asking import get
 
 
+STATELESS = True
+
+
 def create(flask: ModuleType) -> Any:
     return _application(flask)
 
