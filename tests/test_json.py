@@ -54,7 +54,7 @@ def test_what_can_be_serialised(app, value, text):
     assert app.json.dumps(value) == text
 
 
-@pytest.mark.parametrize("value", [{1, 2}, object(), b"bytes", Point])
+@pytest.mark.parametrize("value", [{1, 2}, object(), b"bytes"])
 def test_what_cannot_be_serialised_is_named(app, value):
     with pytest.raises(TypeError, match=f"Object of type {type(value).__name__} is not JSON"):
         app.json.dumps(value)

@@ -457,6 +457,7 @@ def test_find_leaves_to_the_adapter_what_needs_one() -> None:
         found = rules.find(path, "GET")
         assert found is not None
         assert (found[0].endpoint, found[1]) == (endpoint, arguments)
+    assert rules.find("/pages/1", "GET") is None
     assert adapter.match("/socket", websocket=True) == (None, {})
 
 
@@ -497,6 +498,7 @@ def test_a_rule_with_doubled_slashes_is_only_found_where_an_adapter_finds_it() -
     rules = url_map("//a", "//<b>", "/c", merge_slashes=False)
     assert answer(lambda: rules.find("//a", "GET")) is NotFound
     assert answer(lambda: rules.bind("h").match("//a")) is NotFound
+    assert rules._matcher.match("", "//x", "GET", False)[1] == {"b": "x"}
     assert answer(lambda: rules.find("//x", "GET")) is NotFound
     found = rules.find("//c", "GET")
     assert found is not None and found[0].endpoint == "/c"
@@ -632,7 +634,10 @@ def test_no_path_keeps_the_server_busy(path: str) -> None:
 
 
 def test_a_long_text_is_divided_as_a_short_one() -> None:
-    rules = url_map("/m/<a>-<int:b>-<path:c>/<d>")
+    rules = url_map("/m/<a>-<int:b>-<path:c>/<d>", "/w/<path:a>/x/<path:b>")
+    found = rules.find("/w" + "/y/x" * 1_000 + "/z", "GET")
+    assert found is not None
+    assert found[1] == {"a": "y", "b": "y/x/" * 999 + "z"}
     long = "x-" * 2_000
     found = rules.find(f"/m/{long}1-2-3-{long}/y/z", "GET")
     assert found is not None

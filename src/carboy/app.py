@@ -559,8 +559,8 @@ class Flask(Pipeline):
             self.inject_url_defaults(endpoint, values)
 
         url = None
-        if req is not None and not _external and req.app is self:
-            url = self._build_path(req, endpoint, values, _method)
+        if not _external and req is not None and req.app is self:
+            url = self._build_path(req.environ, endpoint, values, _method)
         if url is None:
             try:
                 url = self._url_adapter(ctx, req).build(
@@ -586,21 +586,18 @@ class Flask(Pipeline):
 
     def _build_path(
         self,
-        ctx: RequestContext,
+        environ: WSGIEnvironment,
         endpoint: str,
         values: dict[str, Any],
         method: str | None,
     ) -> str | None:
         """The path of *endpoint* without an adapter, where the map can do without."""
-        if self._the_short_way() is None:
+        if (self._short or self._the_short_way()) is None or "HTTP_UPGRADE" in environ:
             return None
-        environ = ctx.request.environ
-        if "HTTP_UPGRADE" in environ:
-            return None
-        path = self.url_map.build_path(endpoint, values, method, default_method=ctx.request.method)
+        path = self.url_map.build_path(endpoint, values, method, environ["REQUEST_METHOD"])
         if path is not None and (script_name := environ.get("SCRIPT_NAME")):
-            # The adapter knows how the two are joined and decoded.
-            return None if not script_name.isascii() else script_name.rstrip("/") + path
+            # The adapter knows how other text is decoded and quoted.
+            return script_name.rstrip("/") + path if script_name.isascii() else None
         return path
 
     def _url_adapter(self, ctx: Any, req: RequestContext | None) -> Any:

@@ -288,7 +288,9 @@ class RequestContext(AppContext):
         """The request."""
         request = self._request
         if request is None:
-            request = self._request = self.app.request_class(self.environ)
+            # Only ``_of`` leaves it out, for a class with the stock constructor.
+            request = self._request = _new(self.app.request_class)
+            request.environ = self.environ
             if self._found is not None:
                 request.url_rule, request.view_args = self._found
         return request
@@ -445,26 +447,28 @@ class RequestContext(AppContext):
         self._request_ctx = None
         del self._app_ctx
 
-    def _drop(self) -> bool:
-        """Stop being the active context, if there is nothing else to do for it.
-
-        :returns: whether that was so; if not, nothing was done
-        """
+    def _stands_alone(self) -> bool:
+        """Whether this is pushed once, is the active context, and borrows no other."""
         pushes = self._pushes
-        if (
-            pushes is None
-            or pushes[1] is not None
-            or self._app_ctx is not self
-            or _cv_ctx.get() is not self
-            or (self._request is not None and "files" in self._request.__dict__)
-            or "werkzeug.debug.preserve_context" in self.environ
-        ):
-            return False
-        _cv_ctx.reset(pushes[0])
+        return (
+            pushes is not None
+            and pushes[1] is None
+            and self._app_ctx is self
+            and _cv_ctx.get() is self
+        )
+
+    def _drop(self) -> None:
+        """``_leave()`` for a context that stands alone and of whose end nobody is told."""
+        _cv_ctx.reset(self._pushes[0])  # type: ignore[index]
         self._pushes = None
         self._request_ctx = None
         del self._app_ctx
-        return True
+
+    def _endpoint(self) -> str | None:
+        """``request.endpoint``, without making a request for it."""
+        if self._request is not None:
+            return self._request.endpoint
+        return None if self._found is None else self._found[0].endpoint
 
     def __enter__(self) -> RequestContext:
         self.push()

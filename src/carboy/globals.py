@@ -67,14 +67,22 @@ def _find_app() -> Flask:
     return _no_app() if ctx is None else ctx.app
 
 
+# These two look past properties and helpers: `request` and `g` are what views use most.
+
+
 def _find_g() -> _AppCtxGlobals:
-    return _find_app_ctx().g
+    ctx = _cv_ctx.get(None)
+    if ctx is None:
+        _no_app()
+    app_ctx = ctx._app_ctx
+    return app_ctx.g if app_ctx._g is None else app_ctx._g
 
 
 def _find_request() -> Request:
-    ctx = _find_request_ctx()
-    # Past the property, which costs as much as the rest.
-    return ctx.request if ctx._request is None else ctx._request
+    ctx = _cv_ctx.get(None)
+    if ctx is None or (request_ctx := ctx._request_ctx) is None:
+        _no_request()
+    return request_ctx.request if request_ctx._request is None else request_ctx._request
 
 
 def _find_session() -> SessionMixin:
@@ -90,6 +98,12 @@ def _proxy(find: Callable[[], Any]) -> Any:
 
     class Proxy(LocalProxy[Any]):
         __slots__ = ()
+
+        def __getattribute__(self, name: str) -> Any:
+            # What begins with an underscore may be the proxy's own.
+            if name[0] == "_":
+                return super().__getattribute__(name)
+            return getattr(find(), name)
 
         def __getattr__(self, name: str) -> Any:
             return getattr(find(), name)

@@ -97,9 +97,7 @@ class Ask:
 def _field(value: object) -> object:
     if not isinstance(value, Upload):
         return value
-    return FileStorage(
-        BytesIO(value.content), value.filename, content_type=value.content_type
-    )
+    return FileStorage(BytesIO(value.content), value.filename, content_type=value.content_type)
 
 
 get = partial(Ask, method="GET")

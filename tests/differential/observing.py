@@ -301,9 +301,7 @@ def signals(framework: ModuleType, app: Any, journal: Journal) -> Iterator[None]
     with ExitStack() as stack:
         for name in SIGNALS:
             receiver = partial(note, name)
-            stack.enter_context(
-                getattr(framework, name).connected_to(receiver, sender=app)
-            )
+            stack.enter_context(getattr(framework, name).connected_to(receiver, sender=app))
         yield
 
 
@@ -314,9 +312,7 @@ def logs(framework: ModuleType, app: Any, journal: Journal) -> Iterator[None]:
     class Note(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             error = record.exc_info[1] if record.exc_info else None
-            journal.append(
-                ("log", record.name, record.levelname, record.getMessage(), error)
-            )
+            journal.append(("log", record.name, record.levelname, record.getMessage(), error))
 
     handler = Note()
     logging.root.addHandler(handler)

@@ -100,8 +100,8 @@ def _default(o: Any) -> Any:
         return http_date(o)
     if isinstance(o, UUID):
         return str(o)
-    if dataclasses.is_dataclass(o) and not isinstance(o, type):
-        return dataclasses.asdict(o)
+    if dataclasses.is_dataclass(o):
+        return dataclasses.asdict(o)  # type: ignore[arg-type]  # says so if it is a class
     if hasattr(o, "__html__"):
         return str(o.__html__())
     # Whoever has a decimal has imported the module; nobody else shall pay for it.
@@ -130,6 +130,7 @@ def _encode_with(
     if c_make_encoder is None or encoder.indent is not None or not encoder.check_circular:
         return encoder.encode
     known = (
+        None,
         encoder.default,
         encode_basestring_ascii if encoder.ensure_ascii else encode_basestring,
         None,
@@ -140,12 +141,21 @@ def _encode_with(
         encoder.allow_nan,
     )
 
+    iterencode = c_make_encoder(*known)
+
     def encode(obj: Any) -> str:
-        # What ``encoder.encode`` comes to. The dictionary holds the objects being encoded,
-        # so it cannot be shared.
-        return "".join(c_make_encoder({}, *known)(obj, 0))
+        # What ``encoder.encode`` comes to, but for the dictionary in which that keeps the
+        # objects being encoded, to notice one that holds itself.
+        try:
+            return "".join(iterencode(obj, 0))
+        except RecursionError:
+            return encoder.encode(obj)
 
     return encode
+
+
+_COMPACT: dict[str, Any] = {"separators": (",", ":")}
+_INDENTED: dict[str, Any] = {"indent": 2}
 
 
 class DefaultJSONProvider(JSONProvider):
@@ -204,8 +214,6 @@ class DefaultJSONProvider(JSONProvider):
         :raises TypeError: there are arguments of both kinds
         """
         obj = self._prepare_response_obj(args, kwargs)
-        if not self._app.debug if self.compact is None else self.compact:
-            text = self.dumps(obj, separators=(",", ":"))
-        else:
-            text = self.dumps(obj, indent=2)
+        compact = not self._app.config["DEBUG"] if self.compact is None else self.compact
+        text = self.dumps(obj, **(_COMPACT if compact else _INDENTED))
         return self._app.response_class(f"{text}\n", mimetype=self.mimetype)

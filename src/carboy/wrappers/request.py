@@ -206,8 +206,11 @@ class Request(werkzeug.wrappers.Request):
         """The fields of the query string."""
         if self.parameter_storage_class is not ImmutableMultiDict:
             return super().args
-        # A raw byte that is not UTF-8 reads as if the client had percent-encoded it.
-        return parse_query(self.query_string.decode(errors="werkzeug.url_quote"))
+        query: str = self.environ.get("QUERY_STRING", "")
+        if "query_string" in self.__dict__ or not query.isascii():
+            # A raw byte that is not UTF-8 reads as if the client had percent-encoded it.
+            query = self.query_string.decode(errors="werkzeug.url_quote")
+        return parse_query(query)
 
     @lazy
     def full_path(self) -> str:

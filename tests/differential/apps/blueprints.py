@@ -34,9 +34,7 @@ def create(flask: ModuleType) -> Any:
     rootless.add_url_rule("", "nothing", show)
     rootless.add_url_rule("/", "slash", show)
 
-    valued = flask.Blueprint(
-        "valued", __name__, url_prefix="/<lang>", url_defaults={"extra": 1}
-    )
+    valued = flask.Blueprint("valued", __name__, url_prefix="/<lang>", url_defaults={"extra": 1})
     valued.add_url_rule("/view", "view", show)
     valued.add_url_rule("/own", "own", show, defaults={"extra": 2, "more": 3})
 
@@ -362,8 +360,7 @@ def probe_command_groups(flask: ModuleType) -> object:
         later = {"cli_group": "later"} if name == "overridden" else {}
         app.register_blueprint(blueprint, **later)
     return {
-        name: sorted(getattr(command, "commands", ()))
-        for name, command in app.cli.commands.items()
+        name: sorted(getattr(command, "commands", ())) for name, command in app.cli.commands.items()
     }
 
 

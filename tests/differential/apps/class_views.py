@@ -188,9 +188,7 @@ def probe_methods_of_a_class(flask: ModuleType) -> object:
         def delete(self) -> str:
             return "x"
 
-    return [
-        sorted(kind.methods or ()) for kind in (views.MethodView, One, Two, Mixed, Child)
-    ]
+    return [sorted(kind.methods or ()) for kind in (views.MethodView, One, Two, Mixed, Child)]
 
 
 def probe_a_view_called_by_hand(flask: ModuleType) -> object:

@@ -25,7 +25,7 @@ class Settings:
     _UNDERSCORED = "underscored"
 
     @property
-    def PROPERTY(self) -> str:  # noqa: N802
+    def PROPERTY(self) -> str:
         return "of a property"
 
 
@@ -206,9 +206,7 @@ def probe_from_envvar(flask: ModuleType) -> object:
                 config = _config(flask, folder)
                 seen.append(_tried(lambda c=config: c.from_envvar("OWN_SETTINGS")))
                 seen.append(dict(config))
-                seen.append(
-                    _tried(lambda c=config: c.from_envvar("OWN_SETTINGS", silent=True))
-                )
+                seen.append(_tried(lambda c=config: c.from_envvar("OWN_SETTINGS", silent=True)))
         seen.append(_tried(lambda: _config(flask).from_envvar("NOT_SET")))
         seen.append(_config(flask).from_envvar("NOT_SET", silent=True))
         return str(seen).replace(str(folder), "<folder>")
@@ -310,9 +308,7 @@ def probe_debug_from_the_environment(flask: ModuleType) -> object:
 
 def probe_relative_to_the_instance(flask: ModuleType) -> object:
     with _folder(settings_py="A = 1") as folder:
-        app = flask.Flask(
-            __name__, instance_path=str(folder), instance_relative_config=True
-        )
+        app = flask.Flask(__name__, instance_path=str(folder), instance_relative_config=True)
         app.config.from_pyfile("settings.py")
         with app.open_instance_resource("settings.py") as opened:
             read = opened.read()

@@ -10,7 +10,6 @@ from typing import Any
 
 from ..asking import get
 
-
 STATELESS = True
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
 from ..asking import get
-
 
 STATE_IN_COOKIES = True
 
@@ -28,7 +27,7 @@ def create(flask: ModuleType) -> Any:
         "plain": {},
         "max age": {"max_age": 3},
         "max age timedelta": {"max_age": timedelta(days=1)},
-        "expires": {"expires": datetime(2030, 1, 2, tzinfo=timezone.utc)},
+        "expires": {"expires": datetime(2030, 1, 2, tzinfo=UTC)},
         "expires number": {"expires": 1_900_000_000},
         "domain": {"domain": "example.org"},
         "path": {"path": "/sub"},
@@ -37,7 +36,7 @@ def create(flask: ModuleType) -> Any:
         "samesite": {"samesite": "strict"},
         "bad samesite": {"samesite": "whatever"},
         "partitioned": {"partitioned": True},
-        "value with spaces": {"value": "a b; c=d, é☃\""},
+        "value with spaces": {"value": 'a b; c=d, é☃"'},
         "empty value": {"value": ""},
         "value with a newline": {"value": "a\nb"},
         "large": {"value": "x" * 5000},

@@ -7,7 +7,6 @@ from typing import Any
 
 from ..asking import get, post
 
-
 STATELESS = True
 
 
@@ -143,7 +142,7 @@ REQUESTS = [
             ("Authorization", "Basic ???"),
             ("Cache-Control", "max-age=x,,="),
             ("Date", "yesterday"),
-            ("If-Match", "a,\"b"),
+            ("If-Match", 'a,"b'),
             ("If-Modified-Since", "never"),
             ("Max-Forwards", "many"),
             ("Range", "bytes=b-a"),

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..asking import get, post
 
-
 STATELESS = True
 
 
@@ -78,9 +77,9 @@ def create(flask: ModuleType) -> Any:
         "no code": NoCode,
         "with response": lambda: exceptions.NotFound(response=flask.Response("given")),
         "key error": lambda: exceptions.BadRequestKeyError("key"),
-        "request redirect": lambda: importlib.import_module(
-            "werkzeug.routing"
-        ).RequestRedirect("http://x.org/"),
+        "request redirect": lambda: importlib.import_module("werkzeug.routing").RequestRedirect(
+            "http://x.org/"
+        ),
     }
 
     def note(name: str, error: Exception, status: int | None = None) -> Any:
@@ -237,9 +236,7 @@ def _shut(flask: ModuleType, **config: Any) -> Any:
     ]
 
 
-def _shut_app(
-    flask: ModuleType, path: str, handler: str | None, config: dict[str, Any]
-) -> object:
+def _shut_app(flask: ModuleType, path: str, handler: str | None, config: dict[str, Any]) -> object:
     app = flask.Flask(__name__)
     app.config.update(config)
     if "DEBUG" in config:

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..asking import Upload, get, post, put
 
-
 STATELESS = True
 
 
@@ -264,9 +263,7 @@ REQUESTS = [
     _multipart("a preamble", b"before", b"--b", _FIELD, b"", b"v", b"--b--", b"after"),
     _multipart("no disposition", b"--b", b"X-A: 1", b"", b"value", b"--b--", b""),
     _multipart("no headers", b"--b", b"", b"value", b"--b--", b""),
-    _multipart(
-        "no name", b"--b", b"Content-Disposition: form-data", b"", b"value", b"--b--", b""
-    ),
+    _multipart("no name", b"--b", b"Content-Disposition: form-data", b"", b"value", b"--b--", b""),
     _multipart(
         "a name with quotes",
         *(b"--b", b'Content-Disposition: form-data; name="a\\"b%22c"', b"", b"v"),
@@ -283,9 +280,7 @@ REQUESTS = [
         *(b"--b", _FIELD, b"Content-Type: text/plain; charset=latin-1", b"", b"\xe9"),
         *(b"--b--", b""),
     ),
-    _multipart(
-        "a field that is not UTF-8", b"--b", _FIELD, b"", b"\xff", b"--b--", b""
-    ),
+    _multipart("a field that is not UTF-8", b"--b", _FIELD, b"", b"\xff", b"--b--", b""),
     _multipart(
         "a file with headers",
         *(b"--b", _FILE, b"Content-Type: text/x; charset=utf-8", b"Content-Length: 3"),
@@ -307,23 +302,15 @@ REQUESTS = [
         body=b"\n".join([b"--b", _FIELD, b"", b"value", b"--b--", b""]),
         content_type=_MULTIPART,
     ),
-    _multipart(
-        "a boundary inside", b"--b", _FIELD, b"", b"x--b\r\n-b", b"--b--", b""
-    ),
-    _multipart(
-        "a line too many", b"--b", _FIELD, b"", b"", b"value\r\n", b"--b--", b""
-    ),
+    _multipart("a boundary inside", b"--b", _FIELD, b"", b"x--b\r\n-b", b"--b--", b""),
+    _multipart("a line too many", b"--b", _FIELD, b"", b"", b"value\r\n", b"--b--", b""),
     _multipart(
         "many parts",
         *[part for n in range(1001) for part in (b"--b", _FIELD, b"", b"v")],
         *(b"--b--", b""),
     ),
-    _multipart(
-        "a large field", b"--b", _FIELD, b"", b"x" * 600_000, b"--b--", b""
-    ),
-    _multipart(
-        "large headers", b"--b", _FIELD, b"X: " + b"x" * 70_000, b"", b"v", b"--b--", b""
-    ),
+    _multipart("a large field", b"--b", _FIELD, b"", b"x" * 600_000, b"--b--", b""),
+    _multipart("large headers", b"--b", _FIELD, b"X: " + b"x" * 70_000, b"", b"v", b"--b--", b""),
     _multipart(
         "cut by its length",
         *(b"--b", _FIELD, b"", b"value", b"--b--", b""),

@@ -7,7 +7,6 @@ from typing import Any
 
 from ..asking import get
 
-
 STATELESS = True
 
 

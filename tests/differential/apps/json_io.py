@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from types import ModuleType
@@ -84,7 +84,7 @@ def _application(flask: ModuleType, debug: bool = False) -> Any:
 
     @app.post("/get_json")
     def get_json() -> Any:
-        options = {name: True for name in request.args}
+        options = dict.fromkeys(request.args, True)
         return {"got": repr(request.get_json(**options)), "is_json": request.is_json}
 
     @app.post("/twice")
@@ -345,7 +345,7 @@ def probe_the_tag_serializer(flask: ModuleType) -> object:
         b"\x00\xff",
         UUID(int=7),
         datetime(2024, 1, 2, 3, 4, 5),
-        datetime(2024, 1, 2, tzinfo=timezone.utc),
+        datetime(2024, 1, 2, tzinfo=UTC),
         markup("<b>"),
         {" t": 1},
         {" t": 1, "b": 2},

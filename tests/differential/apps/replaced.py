@@ -78,9 +78,7 @@ def create(flask: ModuleType) -> Any:
             {ZeroDivisionError: note("handler in area", "handled in the area")}
         ),
         "rule": lambda: app.url_map.add(rule_class("/new", endpoint="index")),
-        "rule with a value": lambda: app.url_map.add(
-            rule_class("/<int:n>", endpoint="fail")
-        ),
+        "rule with a value": lambda: app.url_map.add(rule_class("/<int:n>", endpoint="fail")),
         "context processor": lambda: app.template_context_processors[None].append(
             note("context", {"processed": "yes"})
         ),
@@ -271,8 +269,8 @@ def probe_request_context(flask: ModuleType) -> object:
 def probe_create_url_adapter(flask: ModuleType) -> object:
     return _both(
         flask,
-        create_url_adapter=lambda app: lambda request: app.url_map.bind(
-            "x.org", path_info="/", default_method="GET"
+        create_url_adapter=lambda app: (
+            lambda request: app.url_map.bind("x.org", path_info="/", default_method="GET")
         ),
     )
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..asking import get, head, post
 
-
 STATELESS = True
 
 

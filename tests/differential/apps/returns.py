@@ -109,9 +109,7 @@ def create(flask: ModuleType) -> Any:
         "wsgi": lambda: wsgi,
         "writing wsgi": lambda: writing,
         "HTTPException": lambda: exceptions.NotFound("returned"),
-        "HTTPException with response": lambda: exceptions.NotFound(
-            response=Response("given")
-        ),
+        "HTTPException with response": lambda: exceptions.NotFound(response=Response("given")),
         "HTTPException class": lambda: exceptions.NotFound,
         "None": lambda: None,
         "int": lambda: 200,

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..asking import delete, get, head, options, patch, post, put
 
-
 STATELESS = True
 
 

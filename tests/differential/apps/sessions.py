@@ -10,7 +10,6 @@ from uuid import UUID
 
 from ..asking import get, post
 
-
 STATELESS = True
 STATE_IN_COOKIES = True
 
@@ -152,9 +151,7 @@ def _application(flask: ModuleType, **config: Any) -> Any:
     @app.get("/template")
     def template() -> str:
         return str(
-            flask.render_template_string(
-                "{% if request.args.use %}{{ session.name }}{% endif %}"
-            )
+            flask.render_template_string("{% if request.args.use %}{{ session.name }}{% endif %}")
         )
 
     @app.get("/vary")
@@ -265,9 +262,7 @@ def _told(flask: ModuleType, paths: list[str], **config: Any) -> object:
     for path in paths:
         response = client.get(path, base_url=config.pop("base_url", "http://localhost"))
         seen.append((path, response.status, response.text[:200]))
-        seen += [
-            _attributes(value) for value in response.headers.getlist("Set-Cookie")
-        ]
+        seen += [_attributes(value) for value in response.headers.getlist("Set-Cookie")]
         seen.append(response.headers.get("Vary"))
     return seen
 
@@ -439,9 +434,7 @@ def probe_the_interface(flask: ModuleType) -> object:
 
 
 def probe_when_a_session_is_modified(flask: ModuleType) -> object:
-    session_class = importlib.import_module(
-        f"{flask.__name__}.sessions"
-    ).SecureCookieSession
+    session_class = importlib.import_module(f"{flask.__name__}.sessions").SecureCookieSession
     seen: list[Any] = []
     for deed in (
         lambda s: s["a"],

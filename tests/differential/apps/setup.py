@@ -57,9 +57,7 @@ def _deeds(flask: ModuleType, app: Any, function: Any) -> dict[str, Any]:
         "add_template_filter": lambda: app.add_template_filter(function),
         "add_template_test": lambda: app.add_template_test(function),
         "add_template_global": lambda: app.add_template_global(function),
-        "register_blueprint": lambda: app.register_blueprint(
-            flask.Blueprint("late", __name__)
-        ),
+        "register_blueprint": lambda: app.register_blueprint(flask.Blueprint("late", __name__)),
         "iter_blueprints": lambda: list(app.iter_blueprints()),
     }
 

@@ -10,7 +10,6 @@ from typing import Any
 from ..asking import get
 from ..observing import SIGNALS
 
-
 # Blinker calls the receivers of one signal in no particular order.
 OWN_RECEIVERS = True
 

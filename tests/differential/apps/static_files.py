@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from pathlib import Path
 from types import ModuleType
@@ -20,12 +20,8 @@ STATELESS = True
 def create(flask: ModuleType) -> Any:
     app = flask.Flask(__name__)
     _sending(flask, app)
-    area = flask.Blueprint(
-        "area", __name__, static_folder="area_static", url_prefix="/area"
-    )
-    other = flask.Blueprint(
-        "other", __name__, static_folder="static", static_url_path="/files"
-    )
+    area = flask.Blueprint("area", __name__, static_folder="area_static", url_prefix="/area")
+    other = flask.Blueprint("other", __name__, static_folder="static", static_url_path="/files")
     bare = flask.Blueprint("bare", __name__, static_folder="area_static")
 
     @area.get("/links")
@@ -57,7 +53,7 @@ def create(flask: ModuleType) -> Any:
 def _sending(flask: ModuleType, app: Any) -> None:
     hello = HERE / "static" / "hello.txt"
     send = flask.send_file
-    times = datetime(2024, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    times = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
 
     class Closing(BytesIO):
         def close(self) -> None:
@@ -86,7 +82,7 @@ def _sending(flask: ModuleType, app: Any) -> None:
         "attachment": lambda: send(hello, as_attachment=True),
         "named": lambda: send(hello, as_attachment=True, download_name="other.txt"),
         "named beyond ASCII": lambda: send(
-            hello, as_attachment=True, download_name="größe ☃ \"x\";.txt"
+            hello, as_attachment=True, download_name='größe ☃ "x";.txt'
         ),
         "inline beyond ASCII": lambda: send(hello, download_name="é.txt"),
         "beyond ASCII": lambda: send(HERE / "static" / "größe ☃.txt"),
@@ -259,9 +255,7 @@ def probe_a_folder_with_a_slash(flask: ModuleType) -> object:
 
 
 def probe_a_folder_as_a_path(flask: ModuleType) -> object:
-    return _with_folder(
-        flask, "/area_static/area.txt", static_folder=HERE / "area_static"
-    )
+    return _with_folder(flask, "/area_static/area.txt", static_folder=HERE / "area_static")
 
 
 def probe_another_url_path(flask: ModuleType) -> object:

@@ -306,9 +306,7 @@ def probe_dispatch_request(flask: ModuleType) -> object:
 
 
 def probe_full_dispatch_request(flask: ModuleType) -> object:
-    return _one_override(
-        flask, "full_dispatch_request", lambda self: self.response_class("full")
-    )
+    return _one_override(flask, "full_dispatch_request", lambda self: self.response_class("full"))
 
 
 def probe_preprocess_request(flask: ModuleType) -> object:
@@ -348,9 +346,7 @@ def probe_handle_exception(flask: ModuleType) -> object:
 
 
 def probe_handle_http_exception(flask: ModuleType) -> object:
-    return _one_override(
-        flask, "handle_http_exception", lambda self, error: f"code {error.code}"
-    )
+    return _one_override(flask, "handle_http_exception", lambda self, error: f"code {error.code}")
 
 
 def probe_finalize_request(flask: ModuleType) -> object:
@@ -406,9 +402,7 @@ def probe_create_url_adapter(flask: ModuleType) -> object:
 
 
 def probe_url_for(flask: ModuleType) -> object:
-    return _one_override(
-        flask, "url_for", lambda self, endpoint, **values: f"own {endpoint}"
-    )
+    return _one_override(flask, "url_for", lambda self, endpoint, **values: f"own {endpoint}")
 
 
 def probe_raise_routing_exception(flask: ModuleType) -> object:
@@ -452,9 +446,7 @@ def probe_request_class_with_a_routing_hook(flask: ModuleType) -> object:
         request_class = Request
 
     app = Application(__name__)
-    app.add_url_rule(
-        "/x", "x", lambda: [flask.request.made, flask.request.endpoint]
-    )
+    app.add_url_rule("/x", "x", lambda: [flask.request.made, flask.request.endpoint])
     return app.test_client().get("/x").json
 
 

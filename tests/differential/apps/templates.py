@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from ..asking import get
 
-
 STATELESS = True
 
 
@@ -20,9 +19,7 @@ def create(flask: ModuleType) -> Any:
     journal = app.extensions["journal"] = []
     request = flask.request
     render, render_string = flask.render_template, flask.render_template_string
-    area = flask.Blueprint(
-        "area", __name__, template_folder="area_templates", url_prefix="/area"
-    )
+    area = flask.Blueprint("area", __name__, template_folder="area_templates", url_prefix="/area")
 
     @app.context_processor
     def processed() -> dict[str, Any]:
@@ -187,7 +184,6 @@ _NAMES = [
     *("shared.html", "area/only.html", "../templates.py", "/escape.html", "sub"),
     *("macros.html", "stream.html"),
 ]
-
 
 
 def _source(path: str, source: str) -> Any:
