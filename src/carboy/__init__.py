@@ -114,7 +114,13 @@ __all__ = [
 ]
 
 
+#: Modules that Flask has imported by now, and that are imported here when asked for.
+_MODULES = {"cli", "templating", "typing"}
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if (module := _LATER.get(name)) is not None:
         value = getattr(import_module(module, __name__), name)
         setattr(import_module(__name__), name, value)

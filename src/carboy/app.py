@@ -551,8 +551,10 @@ class Flask(Pipeline):
                 endpoint = endpoint[1:] if blueprint is None else blueprint + endpoint
             if _external is None:
                 _external = _scheme is not None
-        elif _external is None:
-            _external = True
+        else:
+            self._url_adapter(ctx, None)  # Says so when there is none.
+            if _external is None:
+                _external = True
         if _scheme is not None and not _external:
             raise ValueError("When specifying '_scheme', '_external' must be True.")
         if self.url_default_functions or self._short is None:

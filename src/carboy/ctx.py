@@ -354,7 +354,8 @@ class RequestContext(AppContext):
             self.app,
             environ=self.environ,
             request=self.request,
-            session=self._session,
+            # Both share the session, so it can no longer be opened by whoever asks first.
+            session=self._open_session() if self._session is None else self._session,
         )
 
     def match_request(self) -> None:
@@ -375,33 +376,40 @@ class RequestContext(AppContext):
             self._open_session()
         self.match_request()
 
-    def _enter(self, keep_g: bool = False) -> None:
-        """Become the active context.
-
-        :param keep_g: come back to a context that was left, with what is in its ``g``
-        """
+    def _enter(self) -> None:
+        """Become the active context, with an application context: a current one of the same
+        application, or else its own."""
+        again = self._pushes
         token = _cv_ctx.set(self)
-        self._pushes = (token, self._pushes)
+        self._pushes = (token, again)
+        if again is not None:
+            return
         outer = token.old_value
         if outer is Token.MISSING:
-            self._request_ctx = None
+            self._own_app_ctx(None)
+        elif outer._app_ctx.app is self.app:
+            self._app_ctx = outer._app_ctx
+            self._request_ctx = self
         else:
-            self._request_ctx = outer._request_ctx
-            if outer._app_ctx.app is self.app:
-                self._app_ctx = outer._app_ctx
-                self._request_ctx = self
-                return
+            self._own_app_ctx(outer._request_ctx)
+
+    def _own_app_ctx(self, outer: RequestContext | None) -> None:
+        self._g = None
         self._app_ctx = self
-        if not keep_g:
-            self._g = None
         if appcontext_pushed.receivers:
+            # They do not see the request yet.
+            self._request_ctx = outer
             appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
         self._request_ctx = self
 
     @contextmanager
     def _again(self) -> Iterator[None]:
         """Come back to a request that has been answered, with its ``g`` and its session."""
-        self._enter(keep_g=True)
+        token = _cv_ctx.set(self)
+        g = self._g
+        self._pushes = (token, self._pushes)
+        self._own_app_ctx(None)
+        self._g = g
         try:
             yield
         finally:
@@ -562,9 +570,12 @@ class StreamedInContext(Iterator[R]):
         self._ended = True
 
     def _abandon(self) -> NoReturn:
+        self._close_source()
+        raise GeneratorExit
+
+    def _close_source(self) -> None:
         if (close := getattr(self._source, "close", None)) is not None:
             close()
-        raise GeneratorExit
 
     def _within(self, step: Callable[[], R]) -> R:
         ctx = self._ctx
@@ -580,7 +591,9 @@ class StreamedInContext(Iterator[R]):
             item = step()
         except BaseException as e:
             self._ended = True
-            ctx.pop(None if isinstance(e, StopIteration) else e)
+            if ended := isinstance(e, StopIteration):
+                self._close_source()
+            ctx.pop(None if ended else e)
             raise
         ctx._reset()
         return item

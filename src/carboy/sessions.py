@@ -257,7 +257,7 @@ class SecureCookieSessionInterface(SessionInterface):
         max_age = int(app.permanent_session_lifetime.total_seconds())
         try:
             return self.session_class(serializer.loads(cookie, max_age=max_age))
-        except BadSignature:
+        except BadData:
             return self.session_class()
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
@@ -356,15 +356,13 @@ class _CookieSerializer(URLSafeTimedSerializer):
                 "digest_method": digest_method,
             },
         )
-        # A browser sends the same cookie until it is given another.
-        self._read = lru_cache(maxsize=1024)(self._read_anew)
 
     @cached_property
-    def _keys(self) -> list[_Hmac]:
-        """One for each key, the newest first."""
+    def _macs(self) -> list[hmac.HMAC]:
+        """For each key, the newest first, a signature that has taken the key and no text."""
         signer = self.make_signer()
         return [
-            _Hmac(signer.derive_key(key), signer.digest_method)
+            hmac.new(signer.derive_key(key), digestmod=signer.digest_method)
             for key in reversed(signer.secret_keys)
         ]
 
@@ -373,7 +371,7 @@ class _CookieSerializer(URLSafeTimedSerializer):
         if salt is not None or not self.is_text_serializer:
             return super().dumps(obj, salt)
         signed = b"%b.%b" % (self.dump_payload(obj), _timestamp(int(time.time())))
-        return (signed + b"." + self._keys[0].sign(signed)).decode("ascii")
+        return (signed + b"." + _signature(self._macs[0], signed)).decode("ascii")
 
     def loads(  # type: ignore[override]  # as the base overrides its own base
         self,
@@ -393,10 +391,10 @@ class _CookieSerializer(URLSafeTimedSerializer):
                     return Serializer.load_payload(self, json)
         return super().loads(s, max_age, return_timestamp, salt)
 
-    def _read_anew(self, s: str | bytes) -> tuple[bytes, int]:
+    def _read(self, s: str | bytes) -> tuple[bytes, int]:
         """The JSON that *s* was made of, and when; raises when *s* is not ours."""
         signed, _, signature = want_bytes(s).rpartition(b".")
-        if not any(hmac.compare_digest(key.sign(signed), signature) for key in self._keys):
+        if not any(hmac.compare_digest(_signature(mac, signed), signature) for mac in self._macs):
             raise BadSignature("The signature is not made with any of the keys.")
         payload, _, timestamp = signed.rpartition(b".")
         if payload.startswith(b"."):
@@ -417,24 +415,10 @@ class _CookieSerializer(URLSafeTimedSerializer):
 _kept_serializer = lru_cache(maxsize=64)(_CookieSerializer)
 
 
-class _Hmac:
-    """HMAC (RFC 2104) that has taken its key, for half of what ``hmac`` needs to go on."""
-
-    def __init__(self, key: bytes, digest_method: Callable[..., Any]) -> None:
-        self._inner, self._outer = digest_method(), digest_method()
-        size = self._inner.block_size
-        if len(key) > size:
-            key = digest_method(key).digest()
-        key = key.ljust(size, b"\0")
-        self._inner.update(bytes(byte ^ 0x36 for byte in key))
-        self._outer.update(bytes(byte ^ 0x5C for byte in key))
-
-    def sign(self, text: bytes) -> bytes:
-        """The signature of *text*, in base 64."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(text)
-        outer.update(inner.digest())
-        return base64_encode(outer.digest())
+def _signature(mac: hmac.HMAC, text: bytes) -> bytes:
+    mac = mac.copy()
+    mac.update(text)
+    return base64_encode(mac.digest())
 
 
 @lru_cache(maxsize=4)

@@ -12,7 +12,8 @@ import importlib
 import os
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from functools import lru_cache, partial
 from types import ModuleType
@@ -22,9 +23,10 @@ import pytest
 from . import apps
 from .asking import Ask
 from .intended import INTENDED
-from .observing import alike, converse, forget_loggers, logs, signals, stages, told
+from .observing import Recorder, alike, converse, forget_loggers, logs, signals, stages, told
 
 Create = Callable[[ModuleType], object]
+Probe = Callable[[ModuleType], object]
 
 flask = importlib.import_module("flask")
 subject = importlib.import_module(os.environ.get("DIFFERENTIAL_SUBJECT", "carboy"))
@@ -44,38 +46,6 @@ def _readable(text: str) -> str:
     return text if len(text) < 90 else f"{text[:87]}..."
 
 
-def _mark(identity: str) -> tuple[pytest.MarkDecorator, ...]:
-    reason = INTENDED.get(identity)
-    return (pytest.mark.xfail(reason=reason, strict=True),) if reason else ()
-
-
-def _requests(
-    wanted: Callable[[ModuleType, Ask], object] = lambda module, ask: True,
-) -> list[object]:
-    return [
-        pytest.param(module, ask, id=_readable(identity), marks=_mark(identity))
-        for module in APPS
-        for ask in module.REQUESTS
-        if wanted(module, ask) and (identity := f"{_short(module)}: {ask.id}")
-    ]
-
-
-def _probes() -> Iterator[object]:
-    for module in APPS:
-        for name, probe in vars(module).items():
-            if name.startswith("probe_"):
-                identity = f"{_short(module)}: {name}"
-                yield pytest.param(probe, id=identity, marks=_mark(identity))
-
-
-def _observable(module: ModuleType, ask: Ask) -> bool:
-    return not getattr(module, "OWN_RECEIVERS", False)
-
-
-def _transferable(module: ModuleType, ask: Ask) -> bool:
-    return bool(ask.then) and getattr(module, "STATE_IN_COOKIES", False)
-
-
 @lru_cache
 def _kept(create: Create, framework: ModuleType) -> object:
     return create(framework)
@@ -86,26 +56,67 @@ def _create(module: ModuleType) -> Create:
     return partial(_kept, module.create) if stateless else module.create
 
 
+def _requests(
+    wanted: Callable[[ModuleType, Ask], object] = lambda module, ask: True,
+) -> list[object]:
+    return [
+        pytest.param(module, ask, id=_readable(f"{_short(module)}: {ask.id}"))
+        for module in APPS
+        for ask in module.REQUESTS
+        if wanted(module, ask)
+    ]
+
+
+def _probes() -> list[object]:
+    return [
+        pytest.param(probe, id=f"{_short(module)}: {name}")
+        for module in APPS
+        for name, probe in vars(module).items()
+        if name.startswith("probe_")
+    ]
+
+
+def _assert_same(ours: object, theirs: object, *identities: str) -> None:
+    for identity in identities:
+        if wanted := INTENDED.get(identity):
+            assert wanted.carboy in repr(ours)
+            assert wanted.carboy not in repr(theirs)
+            return
+    assert ours == theirs
+
+
+def _compare(module: ModuleType, ask: Ask, way: str = "", attach: Sequence[Recorder] = ()) -> None:
+    create = _create(module)
+    ours = converse([subject], create, ask, attach=attach)
+    theirs = converse([flask], create, ask, attach=attach)
+    identity = f"{_short(module)}: {ask.id}"
+    _assert_same(ours, theirs, identity, f"{identity} [{way}]")
+
+
+def _observable(module: ModuleType, ask: Ask) -> bool:
+    return not getattr(module, "OWN_RECEIVERS", False)
+
+
+def _transferable(module: ModuleType, ask: Ask) -> bool:
+    return bool(ask.then) and getattr(module, "STATE_IN_COOKIES", False)
+
+
 every_request = pytest.mark.parametrize(("module", "ask"), _requests())
 
 
 @every_request
 def test_the_answer_is_the_same(module: ModuleType, ask: Ask) -> None:
-    ours = converse([subject], _create(module), ask)
-    assert ours == converse([flask], _create(module), ask)
+    _compare(module, ask)
 
 
 @pytest.mark.parametrize(("module", "ask"), _requests(_observable))
 def test_signals_and_log_are_the_same(module: ModuleType, ask: Ask) -> None:
-    watch = (signals, logs)
-    ours = converse([subject], _create(module), ask, attach=watch)
-    assert ours == converse([flask], _create(module), ask, attach=watch)
+    _compare(module, ask, "signals", [signals, logs])
 
 
 @every_request
 def test_the_stages_are_the_same(module: ModuleType, ask: Ask) -> None:
-    ours = converse([subject], _create(module), ask, attach=[stages])
-    assert ours == converse([flask], _create(module), ask, attach=[stages])
+    _compare(module, ask, "stages", [stages])
 
 
 @pytest.mark.parametrize(("module", "ask"), _requests(_transferable))
@@ -115,16 +126,18 @@ def test_one_goes_on_where_the_other_stopped(module: ModuleType, ask: Ask) -> No
     assert converse([subject, flask], _create(module), ask) == alone
 
 
-@pytest.mark.parametrize("probe", [*_probes()])
-def test_what_happens_without_a_request_is_the_same(
-    probe: Callable[[ModuleType], object],
-) -> None:
-    assert _probed(probe, subject) == _probed(probe, flask)
+@pytest.mark.parametrize("probe", _probes())
+def test_what_happens_without_a_request_is_the_same(probe: Probe) -> None:
+    identity = f"{probe.__module__.rpartition('.')[2]}: {probe.__name__}"
+    _assert_same(_probed(probe, subject), _probed(probe, flask), identity)
 
 
-def _probed(probe: Callable[[ModuleType], object], framework: ModuleType) -> object:
+def _probed(probe: Probe, framework: ModuleType) -> object:
     forget_loggers()
-    try:
-        return alike(copy_context().run(probe, framework))
-    except Exception as error:
-        return told(error)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            found = copy_context().run(probe, framework)
+        except Exception as error:
+            found = told(error)
+    return alike((found, [str(warning.message) for warning in warned]))
