@@ -227,7 +227,16 @@ class RequestContext(AppContext):
     :param session: a session to use in place of the one that the request names
     """
 
-    __slots__ = ("_after", "_error", "_found", "_request", "_session", "environ", "flashes")
+    __slots__ = (
+        "_after",
+        "_error",
+        "_found",
+        "_made",
+        "_request",
+        "_session",
+        "environ",
+        "flashes",
+    )
 
     #: The WSGI environment of the request.
     environ: WSGIEnvironment
@@ -238,6 +247,8 @@ class RequestContext(AppContext):
     flashes: list[tuple[str, str]] | None
     _session: SessionMixin | None
     _after: list[AfterRequestCallable[Any]] | None
+    #: The application context that was pushed for this one, if it could not be its own.
+    _made: AppContext | None
     #: What the teardown functions are told when the request is over.
     _error: BaseException | None
 
@@ -252,6 +263,7 @@ class RequestContext(AppContext):
         self.environ = environ
         self._request = app.request_class(environ) if request is None else request
         self._found = None
+        self._made = None
         self.flashes = None
         self._session = session
         self._after = None
@@ -273,6 +285,7 @@ class RequestContext(AppContext):
         self.environ = environ
         self._request = None
         self._found = None
+        self._made = None
         self.flashes = None
         self._session = None
         self._after = None
@@ -380,6 +393,8 @@ class RequestContext(AppContext):
         """Become the active context, with an application context: a current one of the same
         application, or else its own."""
         again = self._pushes
+        if self.app._makes_own_contexts and again is None:
+            self._make_app_ctx()
         token = _cv_ctx.set(self)
         self._pushes = (token, again)
         if again is not None:
@@ -392,6 +407,13 @@ class RequestContext(AppContext):
             self._request_ctx = self
         else:
             self._own_app_ctx(outer._request_ctx)
+
+    def _make_app_ctx(self) -> None:
+        """Push what an overridden ``app.app_context`` makes, to borrow it."""
+        outer = _cv_ctx.get(None)
+        if outer is None or outer._app_ctx.app is not self.app:
+            self._made = self.app.app_context()
+            self._made.push()
 
     def _own_app_ctx(self, outer: RequestContext | None) -> None:
         self._g = None
@@ -408,8 +430,11 @@ class RequestContext(AppContext):
         token = _cv_ctx.set(self)
         g = self._g
         self._pushes = (token, self._pushes)
-        self._own_app_ctx(None)
-        self._g = g
+        if hasattr(self, "_app_ctx"):  # It was borrowed, and is still there.
+            self._request_ctx = self
+        else:
+            self._own_app_ctx(None)
+            self._g = g
         try:
             yield
         finally:
@@ -448,12 +473,15 @@ class RequestContext(AppContext):
                 self._reset()
             if appcontext_popped.receivers:
                 appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+            del self._app_ctx
         else:
             self._reset()
         # Without references to itself the context goes when its last user does, and does
         # not wait for the garbage collector.
         self._request_ctx = None
-        del self._app_ctx
+        if self._made is not None:
+            self._made.pop(exc)
+            self._made = None
 
     def _stands_alone(self) -> bool:
         """Whether this is pushed once, is the active context, and borrows no other."""

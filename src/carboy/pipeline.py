@@ -69,6 +69,7 @@ if TYPE_CHECKING:
 #: Overriding one of these, in a subclass or on the instance, takes the application off the
 #: short way; so does another class of URL map.
 _STAGES: Final = (
+    "app_context",
     "request_context",
     "create_url_adapter",
     "full_dispatch_request",
@@ -130,11 +131,12 @@ class Pipeline(Scaffold):
 
     #: The class whose stages are the plain ones.
     _plain: ClassVar[type[Pipeline]]
-    #: Whether the three below are known.
+    #: Whether the ones below are known.
     _examined: ClassVar[bool] = False
     #: ``None`` when something is overridden, so that the short way cannot be taken.
     _short: ClassVar[_Short | None] = None
     _has_lazy_sessions: ClassVar[bool] = False
+    _makes_own_contexts: ClassVar[bool] = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -161,6 +163,9 @@ class Pipeline(Scaffold):
             and all(_method(self, n) is getattr(self._plain, n) for n in _STAGES)
         )
         self.__dict__["_has_lazy_sessions"] = opens_on_demand(self.session_interface)
+        self.__dict__["_makes_own_contexts"] = (
+            _method(self, "app_context") is not self._plain.app_context
+        )
         self.__dict__["_short"] = _Short(self) if stock else None
         self.__dict__["_examined"] = True
 

@@ -177,8 +177,9 @@ class FlaskClient(Client):
         self.application._forget()
         response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
         response.json_module = self.application.json  # type: ignore[assignment]
-        while self._new_contexts:
-            self._context_stack.enter_context(self._new_contexts.pop()._again())
+        for ctx in self._new_contexts:
+            self._context_stack.enter_context(ctx._again())
+        self._new_contexts.clear()
         return response
 
     def __enter__(self) -> FlaskClient:

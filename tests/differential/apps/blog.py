@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sqlite3
+import weakref
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -38,9 +39,11 @@ FORM = """{% extends layout %}{% block title %}{{ heading }} - {{ super() }}{% e
 
 def create(flask: ModuleType) -> Any:
     app = flask.Flask(__name__)
-    app.config.from_mapping(SECRET_KEY="blog", DATABASE=sqlite3.connect(":memory:"))
-    app.config["DATABASE"].executescript(SCHEMA)
-    app.config["DATABASE"].row_factory = sqlite3.Row
+    database = sqlite3.connect(":memory:")
+    database.executescript(SCHEMA)
+    database.row_factory = sqlite3.Row
+    weakref.finalize(app, database.close)
+    app.config.from_mapping(SECRET_KEY="blog", DATABASE=database)
     journal = app.extensions["journal"] = []
     g, request, session = flask.g, flask.request, flask.session
 
