@@ -13,7 +13,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping, ValuesView
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -420,7 +420,8 @@ class Flask(Pipeline):
         options.setdefault("auto_reload", self.debug if auto_reload is None else auto_reload)
         env = self.jinja_environment(self, **options)  # type: ignore[arg-type]
         env.globals.update(
-            url_for=self.url_for,
+            # Jinja looks for marks on what it calls, which takes long on a bound method.
+            url_for=partial(self.url_for),
             get_flashed_messages=get_flashed_messages,
             config=self.config,
             # Templates have these from the context processor; imported ones need the proxies.

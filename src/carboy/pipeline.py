@@ -299,7 +299,12 @@ class Pipeline(Scaffold):
                         rv = _run(rv)
         except Exception as e:
             rv = self.handle_user_exception(e)
-        response = short.of_text(rv) if type(rv) is str else self.make_response(rv)
+        if type(rv) is str:
+            response = short.of_text(rv)
+        elif type(rv) is dict:
+            response = self.json.response(rv)
+        else:
+            response = self.make_response(rv)
         if (
             ctx._after is not None
             or self.after_request_funcs

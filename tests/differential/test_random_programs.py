@@ -121,6 +121,7 @@ class Program:
             view = writer.function(f"view of {name}", part.view)
             scaffold.add_url_rule("/view", "view", view, methods=["GET", "POST"])
             scaffold.add_url_rule("/dir/", "dir", view)
+        app.add_url_rule("/leaf", "leaf", lambda: "leaf")
         app.teardown_appcontext(writer.function("teardown_appcontext", self.teardown))
         outer.register_blueprint(inner)
         app.register_blueprint(outer)
@@ -165,7 +166,7 @@ class _Writer:
         if deed == "session":
             framework.session[name] = 1
         elif deed == "read session":
-            self.journal.append(("session", sorted(framework.session)))
+            self.journal.append(("session", sorted(framework.session.keys())))
         elif deed == "flash":
             framework.flash(name)
         elif deed == "url":
@@ -186,7 +187,7 @@ class _Writer:
             "template": lambda: framework.render_template_string("{{ processed }}"),
             "tuple": lambda: (name, 299, {"X-By": name}),
             "dict": lambda: {"by": name},
-            "nested": lambda: self.app.test_client().get("/dir/").text,
+            "nested": lambda: self.app.test_client().get("/leaf").text,
         }
         return answers.get(deed, lambda: None)()
 

@@ -86,7 +86,7 @@ class Response(werkzeug.wrappers.Response):
             type(response) is not bytes
             or headers is not None
             or content_type is not None
-            or not (self._stock or self._is_stock())
+            or not (type(self) in _stock_classes or self._is_stock())
             or not self.automatically_set_content_length
             or (mimetype is None and (mimetype := self.default_mimetype) is None)
         ):
