@@ -63,10 +63,10 @@ def _of_value(app: Flask, rv: object) -> Response:
     # Before the bodies: whether something is an iterator takes longer to find out.
     if isinstance(rv, (dict, list)):
         return app.json.response(rv)
-    if isinstance(rv, _BODIES):
-        return app.response_class(rv)  # type: ignore[arg-type]
     if isinstance(rv, HTTPException):
         return _of_error(app, rv)
+    if isinstance(rv, _BODIES):
+        return app.response_class(rv)  # type: ignore[arg-type]
     if rv is None:
         raise TypeError(
             f"The view function for {_find_request_ctx().request.endpoint!r} did not"

@@ -305,6 +305,8 @@ class Pipeline(Scaffold):
             response = self.json.response(rv)
         else:
             response = self.make_response(rv)
+            # An error whose traceback leads to this frame would keep itself alive.
+            rv = None
         if (
             ctx._after is not None
             or self.after_request_funcs
@@ -355,10 +357,14 @@ class Pipeline(Scaffold):
         # take a third of the time that a small view takes in all.
         try:
             if self.teardown_request_funcs or request_tearing_down.receivers:
-                self.do_teardown_request(error)
+                self._teardown(ctx, error)
             request = ctx._request
-            if request is not None and "files" in request.__dict__:
-                request.close()
+            if request is not None:
+                if "files" in request.__dict__:
+                    request.close()
+                if (e := request.routing_exception) is not None:
+                    # Its traceback leads to frames that hold the request, which holds it.
+                    e.__traceback__ = None
         finally:
             if (
                 self.teardown_appcontext_funcs
@@ -482,11 +488,11 @@ class Pipeline(Scaffold):
 
         :param exc: the exception that ended the request; the one being handled when left out
         """
-        if exc is _sentinel:
-            exc = sys.exc_info()[1]
+        self._teardown(_find_request_ctx(), sys.exc_info()[1] if exc is _sentinel else exc)
+
+    def _teardown(self, ctx: RequestContext, exc: BaseException | None) -> None:
         if self.teardown_request_funcs:
-            endpoint = _find_request_ctx()._endpoint()
-            for name in reversed(_outermost_first(endpoint)):
+            for name in reversed(_outermost_first(ctx._endpoint())):
                 for teardown in reversed(self.teardown_request_funcs.get(name, ())):
                     self._call(teardown, exc)
         if request_tearing_down.receivers:
@@ -539,8 +545,8 @@ class Pipeline(Scaffold):
         e = request.routing_exception
         assert e is not None
         if (
-            self.debug
-            and isinstance(e, RequestRedirect)
+            isinstance(e, RequestRedirect)
+            and self.debug
             and e.code not in {307, 308}
             and request.method not in {"GET", "HEAD", "OPTIONS"}
         ):
@@ -606,7 +612,7 @@ class Pipeline(Scaffold):
             return True
         trap_bad_request = self.config["TRAP_BAD_REQUEST_ERRORS"]
         if trap_bad_request is None:
-            return self.debug and isinstance(e, BadRequestKeyError)
+            return isinstance(e, BadRequestKeyError) and self.debug
         return bool(trap_bad_request) and isinstance(e, BadRequest)
 
     def handle_exception(self, e: Exception) -> Response:

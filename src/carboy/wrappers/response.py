@@ -135,7 +135,7 @@ class Response(werkzeug.wrappers.Response):
     def headers(self) -> Headers:
         """The headers, made when they are first used."""
         if self._lazy_type is not None:
-            headers = ResponseHeaders()
+            headers: ResponseHeaders = object.__new__(ResponseHeaders)
             headers._list = [
                 self._lazy_type,
                 ("Content-Length", str(self._lazy_length)),
