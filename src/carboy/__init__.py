@@ -1,7 +1,7 @@
 """Carboy: the Flask API on a new engine.
 
-Lives here: the public names. Those that need Jinja or the command line are imported when they
-are first asked for, so that ``import carboy`` stays cheap.
+Lives here: the public names. Those that need Jinja or the command line, and those that not every
+program uses, are imported when they are first asked for, so that ``import carboy`` stays cheap.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from . import json
 from ._version import __version__ as __version__
 from .app import Flask
-from .blueprints import Blueprint
 from .config import Config
 from .ctx import (
     after_this_request,
@@ -49,6 +48,7 @@ from .signals import (
 from .wrappers import Request, Response
 
 if TYPE_CHECKING:
+    from .blueprints import Blueprint
     from .flask_alias import install_as_flask
     from .templating import (
         render_template,
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
 #: Where the names are that are imported when they are first asked for.
 _LATER = {
+    "Blueprint": ".blueprints",
     "install_as_flask": ".flask_alias",
     "render_template": ".templating",
     "render_template_string": ".templating",
@@ -115,7 +116,7 @@ __all__ = [
 
 
 #: Modules that Flask has imported by now, and that are imported here when asked for.
-_MODULES = {"cli", "templating", "typing"}
+_MODULES = {"blueprints", "cli", "templating", "typing"}
 
 
 def __getattr__(name: str) -> Any:

@@ -37,6 +37,7 @@ from .routing import Map, Rule
 from .scaffold import _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .wrappers import Request, Response
+from .wrappers.response import redirect
 
 if TYPE_CHECKING:
     import logging
@@ -655,7 +656,9 @@ class Flask(Pipeline):
         :param location: a URL, relative or absolute
         :param code: 301, 302, 303, 305, 307 or 308
         """
-        return _wz_redirect(location, code, self.response_class)
+        if self.response_class is not Response:
+            return _wz_redirect(location, code, self.response_class)
+        return redirect(location, code)
 
     # Logging. Here rather than in the pipeline, so that the log says `in app` as it always did.
 

@@ -69,8 +69,9 @@ class _AppCtxGlobals:
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        self.__dict__[name] = value
+    if TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __delattr__(self, name: str) -> None:
         try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote
@@ -74,14 +75,17 @@ def parse_cookies(header: str) -> ImmutableMultiDict[str, str]:
     return cookies
 
 
-_ONE_OPTION = re.compile(r'([\w./+-]+); ?([\w-]+)=(?:([\w.+-]+)|"([^"\\%]*)")', re.ASCII)
+# The patterns are compiled by the first request that needs them, not by every program.
+@cache
+def _one_option() -> re.Pattern[str]:
+    return re.compile(r'([\w./+-]+); ?([\w-]+)=(?:([\w.+-]+)|"([^"\\%]*)")', re.ASCII)
 
 
 def parse_content_type(header: str) -> tuple[str, dict[str, str]]:
     """The type that a ``Content-Type`` header names, and its options."""
     if ";" not in header:
         return header.strip(" \t"), {}
-    if match := _ONE_OPTION.fullmatch(header):
+    if match := _one_option().fullmatch(header):
         value, name, token, quoted = match.groups()
         return value, {name.lower(): quoted if token is None else token}
     return parse_options_header(header)
@@ -202,12 +206,14 @@ def _read_past(stream: IO[bytes], limit: int) -> bytes:
     return bytes(body)
 
 
-# The head of a part as browsers and nearly all other clients write it.
-_HEAD = re.compile(
-    r"Content-Disposition: "
-    r'(form-data; name="([^"\\%\r\n]*)"(?:; filename="([^"\\%\r\n]*)")?)'
-    r"(?:\r\nContent-Type: ([^\r\n]*))?"
-)
+@cache
+def _head() -> re.Pattern[str]:
+    """The head of a part as browsers and nearly all other clients write it."""
+    return re.compile(
+        r"Content-Disposition: "
+        r'(form-data; name="([^"\\%\r\n]*)"(?:; filename="([^"\\%\r\n]*)")?)'
+        r"(?:\r\nContent-Type: ([^\r\n]*))?"
+    )
 
 
 def _split(body: bytes, boundary: bytes, max_parts: int | None) -> list[_Part] | None:
@@ -227,7 +233,7 @@ def _split(body: bytes, boundary: bytes, max_parts: int | None) -> list[_Part] |
         if end < 0 or piece[:2] != b"\r\n" or piece[-2:] != b"\r\n":
             return None
         try:
-            head = _HEAD.fullmatch(piece[2:end].decode())
+            head = _head().fullmatch(piece[2:end].decode())
         except UnicodeDecodeError:
             return None
         if head is None:

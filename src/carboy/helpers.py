@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, AnyStr, NoReturn, overload
 
 from werkzeug.exceptions import abort as _wz_abort
 
+from . import files
 from .ctx import StreamedInContext
 from .globals import _cv_ctx, _find_app, _find_request_ctx, current_app, session
 from .signals import message_flashed
@@ -233,9 +234,7 @@ def send_file(
     :param last_modified: a date, or seconds since the epoch; a path's own when left out
     :param max_age: how long it may be cached, in seconds, or a function of the name
     """
-    from werkzeug.utils import send_file as wz_send_file
-
-    return wz_send_file(  # type: ignore[return-value]
+    return files.send_file(  # type: ignore[return-value]
         **_prepare_send_file_kwargs(
             path_or_file=path_or_file,
             mimetype=mimetype,
@@ -259,9 +258,7 @@ def send_from_directory(
     :param kwargs: for :func:`send_file`
     :raises werkzeug.exceptions.NotFound: there is no such file, or it is not below *directory*
     """
-    from werkzeug.utils import send_from_directory as wz_send_from_directory
-
-    return wz_send_from_directory(  # type: ignore[return-value]
+    return files.send_from_directory(  # type: ignore[return-value]
         directory, path, **_prepare_send_file_kwargs(**kwargs)
     )
 

@@ -423,10 +423,9 @@ class Pipeline(Scaffold):
         if request.routing_exception is not None:
             self.raise_routing_exception(request)
         rule = request.url_rule
-        assert rule is not None
         if request.method == "OPTIONS" and _answers_options(rule):
             return self.make_default_options_response()
-        view = self.ensure_sync(self.view_functions[rule.endpoint])
+        view = self.ensure_sync(self.view_functions[rule.endpoint])  # type: ignore[union-attr]
         return view(**request.view_args)  # type: ignore[no-any-return,arg-type]
 
     def finalize_request(
@@ -465,15 +464,15 @@ class Pipeline(Scaffold):
             for name in reversed(_outermost_first(ctx._endpoint())):
                 for after in reversed(self.after_request_funcs.get(name, ())):
                     response = self._call(after, response)
-        self._save_session(ctx, response)
+        # Without a cookie there is no session but one that somebody asked for.
+        if ctx._session is not None or "HTTP_COOKIE" in ctx.environ or not self._has_lazy_sessions:
+            self._save_session(ctx, response)
         return response
 
     def _save_session(self, ctx: RequestContext, response: Response) -> None:
         interface = self.session_interface
         session = ctx._session
         if session is None and self._opens_sessions_lazily():
-            if "HTTP_COOKIE" not in ctx.environ:
-                return
             if not must_save_unopened(interface, self, ctx.request):  # type: ignore[arg-type]
                 return
             session = ctx._open_session()

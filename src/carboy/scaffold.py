@@ -172,11 +172,10 @@ class Scaffold:
         :param filename: the path below :attr:`static_folder`
         :raises RuntimeError: there is no static folder
         """
-        if self.static_folder is None:
+        folder = self.static_folder
+        if folder is None:
             raise RuntimeError("'static_folder' must be set to serve static_files.")
-        return send_from_directory(
-            self.static_folder, filename, max_age=self.get_send_file_max_age(filename)
-        )
+        return send_from_directory(folder, filename, max_age=self.get_send_file_max_age(filename))
 
     @cached_property
     def jinja_loader(self) -> BaseLoader | None:

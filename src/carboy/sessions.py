@@ -5,28 +5,19 @@ interface of signed cookies. The cookies are Flask's: each reads what the other 
 Must not know: contexts. A context opens the session and sets ``accessed`` when somebody asks
 for it; the pipeline has it saved.
 
-How it works: a cookie is ``payload.timestamp.signature``. ``_CookieSerializer`` is itsdangerous'
-serializer with what every request repeats done once: the keys are derived and the hashes
-that begin with them are kept, short payloads are compressed in a small window, and the attributes
-of the cookie are text that is kept for each combination of settings. A cookie that this cannot
-vouch for is given to itsdangerous, which says what is wrong with it. What was verified is kept
-for the requests that bring it again.
+How it works: a cookie's value is made and read by ``signing``, which is imported with the first
+session of a program. There is one serializer for each combination of settings, kept, and so is
+the text of the cookie's attributes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
-import time
-import zlib
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
-from itsdangerous.encoding import base64_decode, base64_encode, int_to_bytes, want_bytes
-from itsdangerous.serializer import Serializer
 from werkzeug.datastructures import CallbackDict, Headers
 from werkzeug.http import dump_cookie, http_date
 from werkzeug.sansio.response import Response as _SansIOResponse
@@ -34,6 +25,8 @@ from werkzeug.sansio.response import Response as _SansIOResponse
 from .json.tag import TaggedJSONSerializer
 
 if TYPE_CHECKING:
+    from itsdangerous import URLSafeTimedSerializer
+
     from .app import Flask
     from .wrappers import Request, Response
 
@@ -239,7 +232,7 @@ class SecureCookieSessionInterface(SessionInterface):
         try:
             return _kept_serializer(*settings)
         except TypeError:  # a setting that is not hashable
-            return _CookieSerializer(*settings)
+            return _make_serializer(*settings)
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The session in the request's cookie; an empty one when there is no valid cookie.
@@ -257,7 +250,7 @@ class SecureCookieSessionInterface(SessionInterface):
         max_age = int(app.permanent_session_lifetime.total_seconds())
         try:
             return self.session_class(serializer.loads(cookie, max_age=max_age))
-        except BadData:
+        except _unreadable():
             return self.session_class()
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
@@ -291,7 +284,7 @@ class SecureCookieSessionInterface(SessionInterface):
             value = serializer.dumps(dict(session))
             if (
                 type(response).set_cookie is _SansIOResponse.set_cookie
-                and isinstance(serializer, _CookieSerializer)
+                and isinstance(serializer, _quotes_nothing())
                 and (expires is None or isinstance(expires, datetime))
             ):
                 _set_cookie(response, name, value, expires, attributes)
@@ -336,109 +329,31 @@ def must_save_unopened(interface: SessionInterface, app: Flask, request: Request
     )
 
 
-class _CookieSerializer(URLSafeTimedSerializer):
-    """Signs and reads exactly as its base does, in a fraction of the time."""
-
-    def __init__(
-        self,
-        secret_keys: tuple[str | bytes, ...],
-        salt: str,
-        serializer: Any,
-        key_derivation: str,
-        digest_method: Callable[[bytes], Any],
-    ) -> None:
-        super().__init__(
-            [want_bytes(key) for key in secret_keys],
-            salt=salt,
-            serializer=serializer,
-            signer_kwargs={
-                "key_derivation": key_derivation,
-                "digest_method": digest_method,
-            },
-        )
-
-    @cached_property
-    def _macs(self) -> list[hmac.HMAC]:
-        """For each key, the newest first, a signature that has taken the key and no text."""
-        signer = self.make_signer()
-        return [
-            hmac.new(signer.derive_key(key), digestmod=signer.digest_method)
-            for key in reversed(signer.secret_keys)
-        ]
-
-    def dumps(self, obj: Any, salt: str | bytes | None = None) -> str:
-        """The signed text for *obj*."""
-        if salt is not None or not self.is_text_serializer:
-            return super().dumps(obj, salt)
-        signed = b"%b.%b" % (self.dump_payload(obj), _timestamp(int(time.time())))
-        return (signed + b"." + _signature(self._macs[0], signed)).decode("ascii")
-
-    def loads(  # type: ignore[override]  # as the base overrides its own base
-        self,
-        s: str | bytes,
-        max_age: int | None = None,
-        return_timestamp: bool = False,
-        salt: str | bytes | None = None,
-    ) -> Any:
-        """What *s* was made of; raises ``BadSignature`` when it is not ours or too old."""
-        if max_age is not None and not return_timestamp and salt is None:
-            try:
-                json, signed_at = self._read(s)
-            except (BadData, ValueError, zlib.error):
-                pass  # The base says what is wrong.
-            else:
-                if 0 <= int(time.time()) - signed_at <= max_age:
-                    return Serializer.load_payload(self, json)
-        return super().loads(s, max_age, return_timestamp, salt)
-
-    def _read(self, s: str | bytes) -> tuple[bytes, int]:
-        """The JSON that *s* was made of, and when; raises when *s* is not ours."""
-        signed, _, signature = want_bytes(s).rpartition(b".")
-        if not any(hmac.compare_digest(_signature(mac, signed), signature) for mac in self._macs):
-            raise BadSignature("The signature is not made with any of the keys.")
-        payload, _, timestamp = signed.rpartition(b".")
-        if payload.startswith(b"."):
-            json = zlib.decompress(base64_decode(payload[1:]))
-        else:
-            json = base64_decode(payload)
-        return json, int.from_bytes(base64_decode(timestamp), "big")
-
-    def dump_payload(self, obj: Any) -> bytes:
-        """The text for *obj* in the alphabet of URLs, compressed if that makes it shorter."""
-        json = want_bytes(self.serializer.dumps(obj))
-        # Less than that does not get shorter.
-        if len(json) >= 32 and len(compressed := _compress(json)) < len(json) - 1:
-            return b"." + base64_encode(compressed)
-        return base64_encode(json)
+@lru_cache(maxsize=64)
+def _kept_serializer(*settings: Any) -> URLSafeTimedSerializer:
+    return _make_serializer(*settings)
 
 
-_kept_serializer = lru_cache(maxsize=64)(_CookieSerializer)
+def _make_serializer(*settings: Any) -> URLSafeTimedSerializer:
+    # Many programs keep no session; they shall not pay for the import.
+    from .signing import CookieSerializer
+
+    return CookieSerializer(*settings)
 
 
-def _signature(mac: hmac.HMAC, text: bytes) -> bytes:
-    mac = mac.copy()
-    mac.update(text)
-    return base64_encode(mac.digest())
+@cache
+def _quotes_nothing() -> type:
+    """The serializer of which it is known that its texts need no quotes in a cookie."""
+    from .signing import CookieSerializer
+
+    return CookieSerializer
 
 
-@lru_cache(maxsize=4)
-def _timestamp(seconds: int) -> bytes:
-    return base64_encode(int_to_bytes(seconds))
+def _unreadable() -> type[Exception]:
+    """What a serializer raises for a cookie that it did not make, or too long ago."""
+    from itsdangerous import BadData
 
-
-_ZLIB_HEADER = zlib.compress(b"")[:2]
-
-
-def _compress(data: bytes) -> bytes:
-    """What ``zlib.compress`` gives.
-
-    That clears a quarter of a megabyte before it begins. For a short text a window of two
-    kilobytes finds the same, and only the stream's header tells the size of the window.
-    """
-    if len(data) > 1000:
-        return zlib.compress(data)
-    compressor = zlib.compressobj(wbits=11, memLevel=4)
-    return _ZLIB_HEADER + (compressor.compress(data) + compressor.flush())[2:]
+    return BadData
 
 
 @lru_cache(maxsize=64, typed=True)

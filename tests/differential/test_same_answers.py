@@ -79,10 +79,17 @@ def _probes() -> list[object]:
 def _assert_same(ours: object, theirs: object, *identities: str) -> None:
     for identity in identities:
         if wanted := INTENDED.get(identity):
-            assert wanted.carboy in repr(ours)
-            assert wanted.carboy not in repr(theirs)
+            assert ours != theirs
+            _assert_tells(wanted.carboy, ours, theirs)
+            _assert_tells(wanted.flask, theirs, ours)
             return
     assert ours == theirs
+
+
+def _assert_tells(words: str, answer: object, other: object) -> None:
+    if words:
+        assert words in repr(answer)
+        assert words not in repr(other)
 
 
 def _compare(module: ModuleType, ask: Ask, way: str = "", attach: Sequence[Recorder] = ()) -> None:

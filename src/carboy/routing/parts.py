@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from werkzeug.routing.rules import RulePart, Weighting
 
@@ -53,8 +53,7 @@ _WHOLE: dict[tuple[str, bool], Callable[[str], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A part with variables.
 
     :param content: the regular expression that the whole part must match

@@ -43,8 +43,9 @@ Token = str | Variable
 
 _VARIABLE = r"""<(?:([a-zA-Z_][a-zA-Z0-9_]*)(?:\((.*?)\))?:)?([a-zA-Z_][a-zA-Z0-9_]*)>"""
 _TOKEN = re.compile(rf"([^</]+)|{_VARIABLE}")
-_SLASH_OR_TOKEN = re.compile(rf"/|[^</]+|{_VARIABLE}")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+# Few rules need these, so ``re`` compiles them for the first that does.
+_SLASH_OR_TOKEN = rf"/|[^</]+|{_VARIABLE}"
+_SURROGATE = "[\ud800-\udfff]"
 _SLASHES = re.compile("/{2,}")
 # Nobody can tell whether two rules share an instance of these.
 _SHAREABLE = frozenset(DEFAULT_CONVERTERS.values())
@@ -103,7 +104,7 @@ class Rule(routing.Rule):
         return (
             len(self.arguments) != names
             or not self.arguments.isdisjoint(_REFUSED)
-            or any(not t.isascii() and _SURROGATE.search(t) for t in self._source)
+            or any(not t.isascii() and re.search(_SURROGATE, t) for t in self._source)
         )
 
     def _make_converter(self, variable: Variable) -> BaseConverter:
@@ -182,9 +183,10 @@ def _segments(text: str) -> list[str]:
     """*text* between its slashes. A slash in a converter's arguments doesn't count."""
     if "(" not in text:
         return text.split("/")
+    match = re.compile(_SLASH_OR_TOKEN).match
     segments = [""]
     position = 0
-    while (token := _SLASH_OR_TOKEN.match(text, position)) is not None:
+    while (token := match(text, position)) is not None:
         if token[0] == "/":
             segments.append("")
         else:

@@ -48,22 +48,23 @@ _ELEMENTS: dict[str, tuple[Element, ...]] = {
         Run(_HEX, 12, 12),
     ),
 }
-_LENGTHS = re.compile(r"\[\^/]\{(\d+)(,?)(\d*)}")
-_ALTERNATIVE = re.compile(r"(?:[^|\\]|\\.)+", re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+# Few programs have a converter that needs these, so ``re`` compiles them when one does.
+_LENGTHS = r"\[\^/]\{(\d+)(,?)(\d*)}"
+_ALTERNATIVE = r"(?s:[^|\\]|\\.)+"
+_ESCAPED = r"(?s)\\(.)"
 
 
 def elements_of(converter: BaseConverter) -> tuple[Element, ...] | None:
     """What *converter* accepts; ``None`` when only its own regular expression can tell."""
     if (known := _ELEMENTS.get(converter.regex)) is not None:
         return known
-    if (lengths := _LENGTHS.fullmatch(converter.regex)) is not None:
+    if (lengths := re.fullmatch(_LENGTHS, converter.regex)) is not None:
         least, comma, most = lengths.groups()
         limit = int(most) if most else sys.maxsize if comma else int(least)
         return (Run(_NOT_SLASH, int(least), limit),)
     if type(converter) is AnyConverter and converter.items and "" not in converter.items:
         body = converter.regex.removeprefix("(?:").removesuffix(")")
-        return (tuple(_ESCAPED.sub(r"\1", x) for x in _ALTERNATIVE.findall(body)),)
+        return (tuple(re.sub(_ESCAPED, r"\1", x) for x in re.findall(_ALTERNATIVE, body)),)
     return None
 
 

@@ -27,7 +27,6 @@ from werkzeug.utils import cached_property
 from werkzeug.wsgi import _get_server, get_content_length
 
 from .. import json
-from ..debughelpers import attach_enctype_error_multidict
 from ..forms import (
     BodyStream,
     FormDataParser,
@@ -287,6 +286,9 @@ class Request(werkzeug.wrappers.Request):
             return
         super()._load_form_data()
         if _debug() and self.mimetype != "multipart/form-data" and not self.files:
+            # Not imported with the module: only debug mode needs it.
+            from ..debughelpers import attach_enctype_error_multidict
+
             attach_enctype_error_multidict(self)
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:

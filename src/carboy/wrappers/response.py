@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import werkzeug.utils
 import werkzeug.wrappers
+from markupsafe import escape
 from werkzeug.datastructures import Headers
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.utils import get_content_type
@@ -131,6 +134,24 @@ class Response(werkzeug.wrappers.Response):
 
         return of_text
 
+    @classmethod
+    def _of_fields(cls, fields: list[tuple[str, str]], body: Iterable[bytes]) -> Response:
+        """A response with *fields* for headers, whose body the server takes as it is.
+
+        :param fields: what ``Headers`` would hold; not looked at
+        :param body: pieces that need no encoding
+        """
+        self = object.__new__(cls)
+        self._status_code = code = cls.default_status
+        self._status = _status_lines.get(code) or _status_line(code)
+        headers = ResponseHeaders()
+        headers._list = fields
+        self.headers = headers
+        self.response = body
+        self.direct_passthrough = True
+        self._on_close = []
+        return self
+
     @property
     def headers(self) -> Headers:
         """The headers, made when they are first used."""
@@ -183,24 +204,28 @@ class Response(werkzeug.wrappers.Response):
         """
         body = self.response
         if (
-            type(body) is list
-            and len(body) == 1
-            and type(body[0]) is bytes
-            and (status := self._status_code) >= 200
-            and status != 204
-            and status != 304
-            and not self._on_close
-            and environ["REQUEST_METHOD"] != "HEAD"
-            and (type(self) in _stock_classes or self._is_stock())
+            (status := self._status_code) < 200
+            or status == 204
+            or status == 304
+            or environ["REQUEST_METHOD"] == "HEAD"
+            or not (type(self) in _stock_classes or self._is_stock())
         ):
-            fields: list[tuple[str, str]] | None
-            if self._lazy_type is not None:
-                fields = [self._lazy_type, ("Content-Length", str(self._lazy_length))]
-            else:
-                fields = self._final_headers(len(body[0]))
+            return super().__call__(environ, start_response)
+        fields: list[tuple[str, str]] | None
+        if type(body) is list:
+            if len(body) == 1 and type(body[0]) is bytes and not self._on_close:
+                if self._lazy_type is not None:
+                    fields = [self._lazy_type, ("Content-Length", str(self._lazy_length))]
+                else:
+                    fields = self._final_headers(len(body[0]))
+                if fields is not None:
+                    start_response(self._status, fields)
+                    return [body[0]]
+        elif self.direct_passthrough and not isinstance(body, (list, tuple)):
+            fields = self._final_headers(None)
             if fields is not None:
                 start_response(self._status, fields)
-                return [body[0]]
+                return body  # type: ignore[return-value]
         return super().__call__(environ, start_response)
 
     @classmethod
@@ -211,10 +236,10 @@ class Response(werkzeug.wrappers.Response):
                 _stock_classes.add(cls)
         return cls._stock
 
-    def _final_headers(self, size: int) -> list[tuple[str, str]] | None:
+    def _final_headers(self, size: int | None) -> list[tuple[str, str]] | None:
         """The header list to send; ``None`` when Werkzeug would change a value in it.
 
-        :param size: the length of the body
+        :param size: the length of the body, if it is known
         """
         headers = self.headers
         if type(headers) is not ResponseHeaders and type(headers) is not Headers:
@@ -227,29 +252,47 @@ class Response(werkzeug.wrappers.Response):
             elif name in _INERT:
                 continue
             elif name == "Location" and not located:
-                if self.autocorrect_location_header or not _URI.fullmatch(value):
+                if self.autocorrect_location_header or not _uri().fullmatch(value):
                     return None
                 located = True
             elif name.lower() in _SPECIAL:
                 return None
-        if not sized and self.automatically_set_content_length:
+        if not sized and size is not None and self.automatically_set_content_length:
             fields.append(("Content-Length", str(size)))
         return fields
 
 
 _SPECIAL = frozenset({"content-length", "content-location", "location"})
 # Only to spare these the look at their lower-case name.
-_INERT = frozenset({"Content-Type", "Set-Cookie", "Vary", "Cache-Control", "ETag"})
-
-# URLs that ``iri_to_uri`` returns as they are: absolute paths and plain http(s) URLs,
-# with the characters that it leaves alone in each part, and no part present but empty.
-_URI = re.compile(
-    r"(?:https?://[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*(?::[1-9][0-9]{0,3})?)?"
-    r"/(?!/)[\w.~%!$&'()*+,/:;=@-]*"
-    r"(?:\?[\w.~%!$&'()*+,/:;=?@-]+)?"
-    r"(?:#[\w.~%!#$&'()*+,/:;=?@-]+)?",
-    re.ASCII,
+_INERT = frozenset(
+    {
+        "Accept-Ranges",
+        "Cache-Control",
+        "Content-Disposition",
+        "Content-Type",
+        "Date",
+        "ETag",
+        "Last-Modified",
+        "Set-Cookie",
+        "Vary",
+    }
 )
+
+
+@cache  # compiled by the first redirect, not by every program
+def _uri() -> re.Pattern[str]:
+    """URLs that ``iri_to_uri`` returns as they are: absolute paths and plain http(s) URLs.
+
+    They have the characters that it leaves alone in each part, and no part present but empty.
+    """
+    return re.compile(
+        r"(?:https?://[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*(?::[1-9][0-9]{0,3})?)?"
+        r"/(?!/)[\w.~%!$&'()*+,/:;=@-]*"
+        r"(?:\?[\w.~%!$&'()*+,/:;=?@-]+)?"
+        r"(?:#[\w.~%!#$&'()*+,/:;=?@-]+)?",
+        re.ASCII,
+    )
+
 
 # What the quick ways of making and sending a response pass over, as it should be.
 _SEAMS = {
@@ -289,3 +332,43 @@ def _content_type(mimetype: str) -> tuple[str, str]:
     if len(_content_types) < 256:
         _content_types[mimetype] = pair
     return pair
+
+
+@cache
+def _redirect_page() -> list[str]:
+    """Werkzeug's page for a redirect, around the two places where it shows the URL."""
+    return werkzeug.utils.redirect("|").get_data(as_text=True).split("|")
+
+
+def redirect(location: str, code: int) -> Response:
+    """What ``werkzeug.utils.redirect(location, code, Response)`` gives.
+
+    :param location: the URL to go to
+    :param code: the status code
+    :raises ValueError: there is a line break in *location*
+    """
+    if (
+        type(location) is not str
+        or "\n" in location
+        or "\r" in location
+        or type(code) is not int
+        or not Response._is_stock()
+    ):
+        return werkzeug.utils.redirect(location, code, Response)  # type: ignore[return-value]
+    head, middle, tail = _redirect_page()
+    shown = escape(location)
+    body = f"{head}{shown}{middle}{shown}{tail}".encode()
+    response: Response = object.__new__(Response)
+    response._status = _status_lines.get(code) or _status_line(code)
+    response._status_code = code
+    response.response = [body]
+    response.direct_passthrough = False
+    response._on_close = []
+    headers: ResponseHeaders = object.__new__(ResponseHeaders)
+    headers._list = [
+        _content_types.get("text/html") or _content_type("text/html"),
+        ("Content-Length", str(len(body))),
+        ("Location", location),
+    ]
+    response.headers = headers
+    return response

@@ -321,6 +321,10 @@ def probe_outside_of_every_context(flask: ModuleType) -> object:
     ]
 
 
+def probe_iterating_outside_of_every_context(flask: ModuleType) -> object:
+    return [_tried(lambda: sorted(flask.session)), _tried(lambda: list(flask.g))]
+
+
 def probe_inside_an_application_context(flask: ModuleType) -> object:
     app = create(flask)
     with app.app_context():

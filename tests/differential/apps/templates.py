@@ -242,7 +242,7 @@ def probe_the_environment(flask: ModuleType) -> object:
         sorted(extension for extension in environment.extensions),
         environment.autoescape("x.html"),
         environment.auto_reload,
-        environment.policies["json.dumps_function"].__name__,
+        environment.policies["json.dumps_function"]({"b": 1, "a": 2}),
         type(environment).__name__,
         environment.app is app,
         type(environment.loader).__name__,
@@ -251,7 +251,6 @@ def probe_the_environment(flask: ModuleType) -> object:
         [app.select_jinja_autoescape(name) for name in (None, "x", "x.svg", "x.SVG")],
         app.jinja_options,
         environment.globals["config"] is app.config,
-        environment.globals["url_for"].__name__,
     ]
 
 

@@ -1,0 +1,125 @@
+"""Sign the text of session cookies and read it back.
+
+Lives here: ``CookieSerializer``, which signs and reads as itsdangerous does.
+Must not know: sessions, applications, cookies. Keys and settings come in as arguments.
+
+How it works: a signed text is ``payload.timestamp.signature``. What every request repeats is
+done once: the keys are derived and the hashes that begin with them are kept, and short payloads
+are compressed in a small window. A text that this cannot vouch for is given to itsdangerous,
+which says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+import zlib
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import Any
+
+from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_decode, base64_encode, int_to_bytes, want_bytes
+from itsdangerous.serializer import Serializer
+
+
+class CookieSerializer(URLSafeTimedSerializer):
+    """Signs and reads exactly as its base does, in a fraction of the time."""
+
+    def __init__(
+        self,
+        secret_keys: tuple[str | bytes, ...],
+        salt: str,
+        serializer: Any,
+        key_derivation: str,
+        digest_method: Callable[[bytes], Any],
+    ) -> None:
+        super().__init__(
+            [want_bytes(key) for key in secret_keys],
+            salt=salt,
+            serializer=serializer,
+            signer_kwargs={
+                "key_derivation": key_derivation,
+                "digest_method": digest_method,
+            },
+        )
+
+    @cached_property
+    def _macs(self) -> list[hmac.HMAC]:
+        """For each key, the newest first, a signature that has taken the key and no text."""
+        signer = self.make_signer()
+        return [
+            hmac.new(signer.derive_key(key), digestmod=signer.digest_method)
+            for key in reversed(signer.secret_keys)
+        ]
+
+    def dumps(self, obj: Any, salt: str | bytes | None = None) -> str:
+        """The signed text for *obj*."""
+        if salt is not None or not self.is_text_serializer:
+            return super().dumps(obj, salt)
+        signed = b"%b.%b" % (self.dump_payload(obj), _timestamp(int(time.time())))
+        return (signed + b"." + _signature(self._macs[0], signed)).decode("ascii")
+
+    def loads(  # type: ignore[override]  # as the base overrides its own base
+        self,
+        s: str | bytes,
+        max_age: int | None = None,
+        return_timestamp: bool = False,
+        salt: str | bytes | None = None,
+    ) -> Any:
+        """What *s* was made of; raises ``BadSignature`` when it is not ours or too old."""
+        if max_age is not None and not return_timestamp and salt is None:
+            try:
+                json, signed_at = self._read(s)
+            except (BadData, ValueError, zlib.error):
+                pass  # The base says what is wrong.
+            else:
+                if 0 <= int(time.time()) - signed_at <= max_age:
+                    return Serializer.load_payload(self, json)
+        return super().loads(s, max_age, return_timestamp, salt)
+
+    def _read(self, s: str | bytes) -> tuple[bytes, int]:
+        """The JSON that *s* was made of, and when; raises when *s* is not ours."""
+        signed, _, signature = want_bytes(s).rpartition(b".")
+        if not any(hmac.compare_digest(_signature(mac, signed), signature) for mac in self._macs):
+            raise BadSignature("The signature is not made with any of the keys.")
+        payload, _, timestamp = signed.rpartition(b".")
+        if payload.startswith(b"."):
+            json = zlib.decompress(base64_decode(payload[1:]))
+        else:
+            json = base64_decode(payload)
+        return json, int.from_bytes(base64_decode(timestamp), "big")
+
+    def dump_payload(self, obj: Any) -> bytes:
+        """The text for *obj* in the alphabet of URLs, compressed if that makes it shorter."""
+        json = want_bytes(self.serializer.dumps(obj))
+        # Less than that does not get shorter.
+        if len(json) >= 32 and len(compressed := _compress(json)) < len(json) - 1:
+            return b"." + base64_encode(compressed)
+        return base64_encode(json)
+
+
+def _signature(mac: hmac.HMAC, text: bytes) -> bytes:
+    mac = mac.copy()
+    mac.update(text)
+    return base64_encode(mac.digest())
+
+
+@lru_cache(maxsize=4)
+def _timestamp(seconds: int) -> bytes:
+    return base64_encode(int_to_bytes(seconds))
+
+
+_ZLIB_HEADER = zlib.compress(b"")[:2]
+
+
+def _compress(data: bytes) -> bytes:
+    """What ``zlib.compress`` gives.
+
+    That clears a quarter of a megabyte before it begins. For a short text a window of two
+    kilobytes finds the same, and only the stream's header tells the size of the window.
+    """
+    if len(data) > 1000:
+        return zlib.compress(data)
+    compressor = zlib.compressobj(wbits=11, memLevel=4)
+    return _ZLIB_HEADER + (compressor.compress(data) + compressor.flush())[2:]
