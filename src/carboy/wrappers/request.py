@@ -12,7 +12,7 @@ used. What a subclass overrides is asked for by its name, here as in Werkzeug.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, overload
 
 import werkzeug.sansio.request
 import werkzeug.wrappers
@@ -150,6 +150,13 @@ class Request(werkzeug.wrappers.Request):
         """,
     )
 
+    #: Whether no subclass has another idea of the query string.
+    _reads_environ: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._reads_environ = cls.query_string is Request.query_string
+
     def __init__(
         self,
         environ: WSGIEnvironment,
@@ -206,7 +213,7 @@ class Request(werkzeug.wrappers.Request):
         if self.parameter_storage_class is not ImmutableMultiDict:
             return super().args
         query: str = self.environ.get("QUERY_STRING", "")
-        if "query_string" in self.__dict__ or not query.isascii():
+        if not self._reads_environ or "query_string" in self.__dict__ or not query.isascii():
             # A raw byte that is not UTF-8 reads as if the client had percent-encoded it.
             query = self.query_string.decode(errors="werkzeug.url_quote")
         return parse_query(query)

@@ -292,6 +292,90 @@ def probe_commands(flask: ModuleType) -> object:
     ]
 
 
+def probe_the_routes_command(flask: ModuleType) -> object:
+    cli = importlib.import_module(f"{flask.__name__}.cli")
+    app = create(flask)
+    app.register_blueprint(flask.Blueprint("b", __name__, static_folder="static"))
+    app.add_url_rule("/hosted", "hosted", subdomain="sub")
+    bare = flask.Flask(__name__, static_folder=None)
+    seen = []
+    for one in (app, bare):
+        group = cli.FlaskGroup(create_app=lambda one=one: one, load_dotenv=False)
+        runner = one.test_cli_runner()
+        for options in (
+            *([], ["--sort", "rule"], ["-s", "methods"], ["-s", "match"], ["-s", "domain"]),
+            *(["--all-methods"], ["-s", "nothing"]),
+        ):
+            result = runner.invoke(group, ["routes", *options])
+            # Flask pads the last column too.
+            lines = [line.rstrip() for line in result.output.splitlines()]
+            seen.append((options, result.exit_code, lines))
+    return seen
+
+
+def probe_commands_and_contexts(flask: ModuleType) -> object:
+    click = importlib.import_module("click")
+    cli = importlib.import_module(f"{flask.__name__}.cli")
+    app = create(flask)
+    journal = app.extensions["journal"]
+
+    @app.cli.command("in-context")
+    @click.argument("word")
+    def in_context(word: str) -> None:
+        journal.append((word, flask.current_app.name, flask.has_request_context()))
+
+    @app.cli.command("without", with_appcontext=False)
+    def without() -> None:
+        journal.append(("without", flask.has_app_context()))
+
+    @click.command("plain")
+    @cli.with_appcontext
+    def plain() -> None:
+        journal.append(("plain", flask.current_app.name))
+
+    @app.cli.group()
+    def group() -> None:
+        journal.append(("group",))
+
+    @group.command()
+    def member() -> None:
+        journal.append(("member", flask.current_app.name))
+
+    @app.cli.command("failing")
+    def failing() -> None:
+        raise click.ClickException("on purpose")
+
+    app.cli.add_command(plain)
+    runner = app.test_cli_runner()
+    for arguments in (
+        *(["in-context", "word"], ["in-context"], ["without"], ["plain"], ["failing"]),
+        *(["group", "member"], ["group"], ["nothing"], []),
+    ):
+        result = runner.invoke(args=arguments)
+        journal.append((arguments, result.exit_code, type(result.exception).__name__))
+    return journal
+
+
+def probe_the_shell_context(flask: ModuleType) -> object:
+    app = create(flask)
+    app.shell_context_processor(lambda: {"given": 1, "g": "replaced"})
+    return sorted((key, type(value).__name__) for key, value in app.make_shell_context().items())
+
+
+def probe_script_info(flask: ModuleType) -> object:
+    cli = importlib.import_module(f"{flask.__name__}.cli")
+    made = cli.ScriptInfo(create_app=lambda: create(flask))
+    app = made.load_app()
+    seen = [app is made.load_app(), app.name, made.data, made.app_import_path]
+    for module, wanted in (("json", None), (__name__, None), (__name__, "create")):
+        try:
+            path = f"{module}:{wanted}" if wanted else module
+            seen.append(cli.ScriptInfo(path).load_app().name)
+        except Exception as error:
+            seen.append([type(error).__name__, str(error).partition(" (")[0]])
+    return seen
+
+
 def probe_environ_builder(flask: ModuleType) -> object:
     testing = importlib.import_module(f"{flask.__name__}.testing")
     app = create(flask)

@@ -41,6 +41,21 @@ def create(flask: ModuleType) -> Any:
         start_response("200 OK", [])
         return [b"another wsgi_app"]
 
+    def replace_session_interface() -> None:
+        sessions = importlib.import_module(f"{flask.__name__}.sessions")
+
+        class Interface(sessions.SessionInterface):  # type: ignore[misc, name-defined]
+            def open_session(self, *args: Any) -> dict[str, Any]:
+                journal.append(("open",))
+                return {}
+
+            def save_session(self, *args: Any) -> None:
+                journal.append(("save",))
+
+        # Open the session of this request, which need not be open yet.
+        flask.session.get("opened")
+        app.session_interface = Interface()
+
     deeds: dict[str, Any] = {
         "view": lambda: app.view_functions.update(index=note("view", "another index")),
         "view in area": lambda: app.view_functions.update(
@@ -83,18 +98,7 @@ def create(flask: ModuleType) -> Any:
             note("context", {"processed": "yes"})
         ),
         "wsgi_app": lambda: setattr(app, "wsgi_app", subclassed_call),
-        "session interface": lambda: setattr(
-            app,
-            "session_interface",
-            type(
-                "Interface",
-                (importlib.import_module(f"{flask.__name__}.sessions").SessionInterface,),
-                {
-                    "open_session": lambda *args: journal.append(("open",)) or {},
-                    "save_session": lambda *args: journal.append(("save",)),
-                },
-            )(),
-        ),
+        "session interface": replace_session_interface,
         "config": lambda: app.config.update(PROPAGATE_EXCEPTIONS=True),
         "debug": lambda: setattr(app, "debug", True),
         "testing": lambda: setattr(app, "testing", True),
