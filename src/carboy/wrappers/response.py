@@ -69,6 +69,7 @@ class Response(werkzeug.wrappers.Response):
     # All that ``headers`` will hold, until somebody uses them.
     _lazy_type: tuple[str, str] | None = None
     _lazy_length: int
+    _headers: Headers | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -157,18 +158,18 @@ class Response(werkzeug.wrappers.Response):
         """The headers, made when they are first used."""
         if self._lazy_type is not None:
             headers: ResponseHeaders = object.__new__(ResponseHeaders)
-            headers._list = [
-                self._lazy_type,
-                ("Content-Length", str(self._lazy_length)),
-            ]
-            self.headers = headers
-        kept: Headers = self.__dict__["headers"]
-        return kept
+            headers._list = [self._lazy_type, ("Content-Length", str(self._lazy_length))]
+            self._lazy_type = None
+            self._headers = headers
+            return headers
+        if self._headers is None:  # It was of another class when it was made.
+            self._headers = self.__dict__["headers"]
+        return self._headers
 
     @headers.setter
     def headers(self, value: Headers) -> None:
         self._lazy_type = None
-        self.__dict__["headers"] = value
+        self._headers = value
 
     @property
     def __class__(self) -> type[Any]:
