@@ -57,6 +57,7 @@ _Pushes: TypeAlias = "tuple[Token[AppContext], _Pushes] | None"
 
 
 _new: Final = object.__new__
+_MISSING: Final = Token.MISSING
 
 
 class _AppCtxGlobals:
@@ -170,7 +171,7 @@ class AppContext:
         self._pushes = (token, self._pushes)
         self._app_ctx = self
         outer = token.old_value
-        self._request_ctx = None if outer is Token.MISSING else outer._request_ctx
+        self._request_ctx = None if outer is _MISSING else outer._request_ctx
         if appcontext_pushed.receivers:
             appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
 
@@ -394,15 +395,20 @@ class RequestContext(AppContext):
         """Become the active context, with an application context: a current one of the same
         application, or else its own."""
         again = self._pushes
-        if self.app._makes_own_contexts and again is None:
+        if again is None and self.app._makes_own_contexts:
             self._make_app_ctx()
         token = _cv_ctx.set(self)
         self._pushes = (token, again)
         if again is not None:
             return
         outer = token.old_value
-        if outer is Token.MISSING:
-            self._own_app_ctx(None)
+        if outer is _MISSING:
+            if appcontext_pushed.receivers:
+                self._own_app_ctx(None)
+                return
+            self._g = None
+            self._app_ctx = self
+            self._request_ctx = self
         elif outer._app_ctx.app is self.app:
             self._app_ctx = outer._app_ctx
             self._request_ctx = self
@@ -467,7 +473,7 @@ class RequestContext(AppContext):
         if owns_app_ctx:
             # The application's teardown functions do not see the request any more.
             outer = self._pushes[0].old_value
-            self._request_ctx = None if outer is Token.MISSING else outer._request_ctx
+            self._request_ctx = None if outer is _MISSING else outer._request_ctx
             try:
                 self.app.do_teardown_appcontext(exc)
             finally:
@@ -484,19 +490,8 @@ class RequestContext(AppContext):
             self._made.pop(exc)
             self._made = None
 
-    def _stands_alone(self) -> bool:
-        """Whether this is pushed once, is the active context, and borrows no other."""
-        pushes = self._pushes
-        return (
-            pushes is not None
-            and pushes[1] is None
-            and self._app_ctx is self
-            and _cv_ctx.get() is self
-        )
-
-    def _drop(self) -> None:
-        """``_leave()`` for a context that stands alone and of whose end nobody is told."""
-        _cv_ctx.reset(self._pushes[0])  # type: ignore[index]
+    def _forget(self) -> None:
+        """What ``_leave()`` comes to for a context of whose end nobody is told."""
         self._pushes = None
         self._request_ctx = None
         del self._app_ctx

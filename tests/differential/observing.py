@@ -96,25 +96,27 @@ def converse(
     ask: Ask,
     *,
     attach: Sequence[Recorder] = (),
+    times: int = 1,
 ) -> list[Answer]:
     """Ask an application one thing and all that follows from it.
 
     :param frameworks: those that answer, by turns, with the same cookies
     :param create: the application made with one of them
     :param attach: recorders for the length of the conversation
+    :param times: how often to have it, each time without the cookies of the last
     """
     forget_loggers()
-    return copy_context().run(_converse, frameworks, create, ask, attach)
+    return copy_context().run(_converse, frameworks, create, [ask, *ask.then], attach, times)
 
 
 def _converse(
     frameworks: Sequence[ModuleType],
     create: Callable[[ModuleType], Any],
-    ask: Ask,
+    asks: Sequence[Ask],
     attach: Sequence[Recorder],
+    times: int,
 ) -> list[Answer]:
     answers = []
-    jar: dict[str, str] = {}
     with ExitStack() as stack:
         stack.enter_context(_no_log_handlers())
         warned = stack.enter_context(_warnings_noted())
@@ -127,8 +129,10 @@ def _converse(
             for recorder in attach:
                 stack.enter_context(recorder(framework, app, journal))
             sides.append((framework, app, journal))
-        for one, (framework, app, journal) in zip((ask, *ask.then), cycle(sides)):
-            answer = _answer(app, one, jar)
+        for number, (framework, app, journal) in zip(range(times * len(asks)), cycle(sides)):
+            if (turn := number % len(asks)) == 0:
+                jar: dict[str, str] = {}
+            answer = _answer(app, asks[turn], jar)
             answer.contexts_left = (
                 framework.has_app_context(),
                 framework.has_request_context(),
