@@ -221,7 +221,7 @@ class Response(werkzeug.wrappers.Response):
                     fields = self._final_headers(len(body[0]))
                 if fields is not None:
                     start_response(self._status, fields)
-                    return body
+                    return [body[0]]
         elif self.direct_passthrough and not isinstance(body, (list, tuple)):
             fields = self._final_headers(None)
             if fields is not None:
