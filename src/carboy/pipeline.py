@@ -329,6 +329,9 @@ class Pipeline(Scaffold):
             try:
                 ctx._found = short.find(path, method)
                 if ctx._found is not None:
+                    if (request := ctx._request) is not None:
+                        # A session interface has had it made already.
+                        request.url_rule, request.view_args = ctx._found
                     return
             except HTTPException as e:
                 # A method in small letters is the adapter's to understand.

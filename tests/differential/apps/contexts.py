@@ -305,7 +305,6 @@ def probe_outside_of_every_context(flask: ModuleType) -> object:
         _tried(lambda: flask.render_template("x")),
         _tried(lambda: flask.render_template_string("x")),
         _tried(lambda: flask.stream_template_string("x")),
-        _tried(lambda: flask.send_file("x")),
         _tried(lambda: flask.send_from_directory("x", "y")),
         _tried(lambda: flask.get_template_attribute("x", "y")),
         _tried(lambda: flask.abort(404)),
@@ -319,6 +318,10 @@ def probe_outside_of_every_context(flask: ModuleType) -> object:
         _tried(lambda: flask.json.loads("[1]")),
         _tried(lambda: flask.json.jsonify(1)),
     ]
+
+
+def probe_sending_a_file_outside_of_every_context(flask: ModuleType) -> object:
+    return _tried(lambda: flask.send_file("x"))
 
 
 def probe_iterating_outside_of_every_context(flask: ModuleType) -> object:
