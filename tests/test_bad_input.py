@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -95,21 +95,18 @@ def app() -> Flask:
 
 
 @pytest.fixture
-def ask(app: Flask) -> Iterator[Ask]:
+def ask(app: Flask) -> Ask:
     """Send a request, and then see that the application is as it was."""
 
     def ask(target: str, body: bytes = b"", **how: Any) -> Answer:
-        answer = None
         try:
-            answer = send(app, target, body, **how)
+            return send(app, target, body, **how)
         finally:
             assert not carboy.has_request_context()
             assert not carboy.has_app_context()
-            with_hosts = {"Host": "localhost"}
-            assert send(app, "/good", headers=with_hosts)[::2] == (200, "good")
-        return answer
+            assert send(app, "/good", headers={"Host": "localhost"})[::2] == (200, "good")
 
-    yield ask
+    return ask
 
 
 @pytest.fixture
@@ -200,10 +197,8 @@ def test_an_untrusted_host_is_a_bad_request(app, ask, host):
     assert ask("/good", headers={"Host": "good.test"}).text == "good"
 
 
-@pytest.mark.parametrize("host", ["9" * 5_000, "a" * 64 + ".test", "a..test", "\xff" * 70])
-@pytest.mark.parametrize("server_name", [None, "good.test"])
-def test_a_host_that_cannot_be_a_name_is_a_bad_request(app, ask, host, server_name):
-    app.config["SERVER_NAME"] = server_name
+@pytest.mark.parametrize("host", ["9" * 5_000, "a" * 64 + ".test", "a..test"])
+def test_a_host_that_cannot_be_a_name_is_a_bad_request(ask, host):
     answer = ask("/good", headers={"Host": host})
     assert answer.status == 400
     assert BAD_REQUEST in answer.text
@@ -889,9 +884,7 @@ def test_a_view_that_returns_no_response_is_named_in_the_log(
     app.testing = True
     with pytest.raises(TypeError) as raised:
         ask("/page")
-    assert message.startswith(f"TypeError: {raised.value}") or str(raised.value).startswith(
-        message.removeprefix("TypeError: ")
-    )
+    assert str(raised.value).startswith(message.removeprefix("TypeError: "))
 
 
 def test_a_session_without_a_key_can_be_read_and_not_written(app, sessions, ask, logged):
@@ -990,7 +983,7 @@ def test_g_outside_of_a_request_says_what_to_do():
 
 THREADS = 8
 ROUNDS = 40
-#: Never waited for: a thread that fails breaks the barrier of the others.
+#: Seconds; waited for only where a thread has failed.
 PATIENCE = 20
 
 

@@ -23,7 +23,7 @@ from werkzeug.routing import BuildError
 from werkzeug.utils import redirect as _wz_redirect
 
 from .config import Config, ConfigAttribute
-from .ctx import _AppCtxGlobals
+from .ctx import _AppCtxGlobals, _sentinel
 from .gateways.wsgi import wsgi_app
 from .globals import _cv_ctx, _find_request_ctx
 from .helpers import (
@@ -32,7 +32,7 @@ from .helpers import (
 )
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .logging import create_logger
-from .pipeline import Pipeline, _outermost_first
+from .pipeline import _STAGES, Pipeline, _outermost_first
 from .routing import Map, Rule
 from .scaffold import _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
@@ -563,7 +563,13 @@ class Flask(Pipeline):
             self.inject_url_defaults(endpoint, values)
 
         url = None
-        if not _external and req is not None and req.app is self:
+        if (
+            not _external
+            and req is not None
+            and req.app is self
+            # Somebody may have put an adapter of his own there.
+            and req._url_adapter is _sentinel
+        ):
             url = self._build_path(req.environ, endpoint, values, _method)
         if url is None:
             try:
@@ -761,7 +767,7 @@ class Flask(Pipeline):
         return self.request_context(environ)
 
 
-Flask._plain = Flask
+Flask._plain = {name: getattr(Flask, name) for name in _STAGES}
 
 
 def _template_context() -> dict[str, Any]:

@@ -170,8 +170,7 @@ class AppContext:
         token = _cv_ctx.set(self)
         self._pushes = (token, self._pushes)
         self._app_ctx = self
-        outer = token.old_value
-        self._request_ctx = None if outer is _MISSING else outer._request_ctx
+        self._see(token.old_value)
         if appcontext_pushed.receivers:
             appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
 
@@ -179,25 +178,39 @@ class AppContext:
         """End what :meth:`push` began; the last pop runs the teardown functions.
 
         :param exc: what they are given; the exception being handled when left out
-        :raises AssertionError: another context was pushed and not popped since
+        :raises AssertionError: another context was pushed and not popped since; it is
+            dropped, and this one is popped all the same
         """
         last = self._is_last_pop()
+        if _cv_ctx.get(None) is not self:
+            return self._pop_covered(exc)
         try:
             if last:
                 self._teardown_app(exc)
         finally:
             self._reset()
+            if self._pushes is not None:
+                self._see(self._pushes[0].old_value)
         if last and appcontext_popped.receivers:
             appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+        return None
+
+    def _see(self, outer: Any) -> None:
+        """Look past this context to the request that is active in *outer*."""
+        self._request_ctx = None if outer is _MISSING else outer._request_ctx
 
     def _is_last_pop(self) -> bool:
-        ctx = _cv_ctx.get(None)
-        if ctx is None or self._pushes is None:
+        if self._pushes is None:
             raise LookupError(f"{self!r} is not pushed, so that it cannot be popped.")
-        if ctx is not self:
-            kind = "request" if isinstance(self, RequestContext) else "app"
-            raise AssertionError(f"Popped wrong {kind} context. ({ctx!r} instead of {self!r})")
         return self._pushes[1] is None
+
+    def _pop_covered(self, exc: BaseException | None) -> None:
+        """:meth:`pop` when others were pushed and not popped since: they are dropped."""
+        ctx = _cv_ctx.get(None)
+        _cv_ctx.set(self)
+        self.pop(exc)
+        kind = "request" if isinstance(self, RequestContext) else "app"
+        raise AssertionError(f"Popped wrong {kind} context. ({ctx!r} instead of {self!r})")
 
     def _reset(self) -> None:
         assert self._pushes is not None
@@ -386,6 +399,7 @@ class RequestContext(AppContext):
 
     def push(self) -> None:
         """Make this the active context, open its session, and match its URL."""
+        self.app._the_short_way()  # Finds out whether there is more to enter.
         self._enter()
         if self._session is None and not self.app._opens_sessions_lazily():
             self._open_session()
@@ -428,7 +442,10 @@ class RequestContext(AppContext):
         if appcontext_pushed.receivers:
             # They do not see the request yet.
             self._request_ctx = outer
-            appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
+            try:
+                appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
+            finally:
+                self._request_ctx = self
         self._request_ctx = self
 
     @contextmanager
@@ -453,10 +470,13 @@ class RequestContext(AppContext):
         :param exc: what they are given; the exception being handled when left out
         :raises AssertionError: another context was pushed and not popped since
         """
-        if not self._is_last_pop():
-            return self._reset()
+        last = self._is_last_pop()
         if exc is _sentinel:
             exc = sys.exc_info()[1]
+        if _cv_ctx.get(None) is not self:
+            return self._pop_covered(exc)
+        if not last:
+            return self._reset()
         try:
             self.app.do_teardown_request(exc)
             # Closes the uploaded files; a request class of the user's may lack it.

@@ -101,7 +101,7 @@ def _proxy(find: Callable[[], Any]) -> Any:
 
         def __getattribute__(self, name: str) -> Any:
             # What begins with an underscore may be the proxy's own.
-            if name[0] == "_":
+            if name[:1] == "_":
                 return super().__getattribute__(name)
             return getattr(find(), name)
 

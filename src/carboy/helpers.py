@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from functools import cache, update_wrapper
+from functools import update_wrapper
 from typing import IO, TYPE_CHECKING, Any, AnyStr, NoReturn, overload
 
 from werkzeug.exceptions import abort as _wz_abort
@@ -287,13 +287,3 @@ def get_root_path(import_name: str) -> str:
             " In this case the root path needs to be explicitly provided."
         )
     return os.path.dirname(os.path.abspath(spec.origin))
-
-
-@cache
-def _split_blueprint_path(name: str) -> list[str]:
-    """The blueprint *name* and those it is nested in, innermost first."""
-    names = [name]
-    while "." in name:
-        name = name.rpartition(".")[0]
-        names.append(name)
-    return names

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -36,22 +36,22 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         )
     result: Future[T] = Future()
     context = copy_context()
+    tasks: list[asyncio.Task[None]] = []
 
-    def start() -> None:
-        task = loop.create_task(coroutine, context=context)
-        task.add_done_callback(lambda done: _settle(result, done))
+    async def settle() -> None:
+        # A task hands SystemExit and KeyboardInterrupt on to the loop, which would end.
+        try:
+            result.set_result(await coroutine)
+        except BaseException as e:
+            result.set_exception(e)
 
-    loop.call_soon_threadsafe(start)
-    return result.result()
-
-
-def _settle(result: Future[T], task: asyncio.Task[T]) -> None:
-    if task.cancelled():
-        result.set_exception(asyncio.CancelledError())
-    elif (error := task.exception()) is not None:
-        result.set_exception(error)
-    else:
-        result.set_result(task.result())
+    loop.call_soon_threadsafe(lambda: tasks.append(loop.create_task(settle(), context=context)))
+    try:
+        return result.result()
+    except BaseException:
+        if not result.done():  # It is the waiting that was interrupted.
+            loop.call_soon_threadsafe(lambda: tasks[0].cancel())
+        raise
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
@@ -59,7 +59,8 @@ def _running_loop() -> asyncio.AbstractEventLoop:
     if _loop is None:
         with _lock:
             if _loop is None:
-                loop = asyncio.new_event_loop()
+                # In a context of its own, or it would keep the first request alive.
+                loop = Context().run(asyncio.new_event_loop)
                 threading.Thread(target=loop.run_forever, name="carboy-loop", daemon=True).start()
                 _loop = loop
     return _loop

@@ -27,6 +27,7 @@ import sys
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate
+from threading import RLock
 from types import CoroutineType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
@@ -92,6 +93,10 @@ _METHODS_WITH_VIEWS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "
 _MAX_KNOWN_HOSTS: Final = 1000
 
 
+# An attribute that is set while an application is examined must not be overlooked.
+_examining: Final = RLock()
+
+
 class _Short:
     """What the short way uses of an application, looked up once; see ``Pipeline._examine``."""
 
@@ -128,10 +133,10 @@ class Pipeline(Scaffold):
     logger: logging.Logger
     _got_first_request: bool
 
-    #: The class whose stages are the plain ones.
-    _plain: ClassVar[type[Pipeline]]
-    #: Whether the ones below are known.
-    _examined: ClassVar[bool] = False
+    #: The plain stages by their names, as the class ``Flask`` was written.
+    _plain: ClassVar[dict[str, object]]
+    #: What was found by the last examination, if it still holds.
+    _examined: ClassVar[tuple[object, ...] | None] = None
     #: ``None`` when something is overridden, so that the short way cannot be taken.
     _short: ClassVar[_Short | None] = None
     _has_lazy_sessions: ClassVar[bool] = False
@@ -148,33 +153,53 @@ class Pipeline(Scaffold):
 
     def _forget(self) -> None:
         """Have it found out again what is overridden."""
-        self.__dict__["_examined"] = False
-        self.__dict__["_short"] = None
+        with _examining:
+            self.__dict__["_examined"] = None
+            self.__dict__["_short"] = None
+
+    def _forget_if_changed(self) -> None:
+        """:meth:`_forget` if a class was changed, which ``__setattr__`` does not notice."""
+        if self._examined is not None and self._examined != self._traits():
+            self._forget()
+
+    def _traits(self) -> tuple[object, ...]:
+        """All that :meth:`_examine` judges by."""
+        return (
+            *(_method(self, name) for name in _STAGES),
+            self.request_class,
+            self.response_class,
+            self.response_class.default_mimetype,
+            self.session_interface,
+            opens_on_demand(self.session_interface),
+        )
 
     def _examine(self) -> None:
         """Find out what is overridden; see ``_STAGES``."""
-        stock = (
-            type(self.url_map) is Map
-            and not self.subdomain_matching
-            and not self.url_map.host_matching
-            and getattr(self.request_class, "close", None) is Request.close
-            and self.request_class.__init__ is Request.__init__
-            and all(_method(self, n) is getattr(self._plain, n) for n in _STAGES)
-        )
-        self.__dict__["_has_lazy_sessions"] = opens_on_demand(self.session_interface)
-        self.__dict__["_makes_own_contexts"] = (
-            _method(self, "app_context") is not self._plain.app_context
-        )
-        self.__dict__["_short"] = _Short(self) if stock else None
-        self.__dict__["_examined"] = True
+        with _examining:
+            own = self.__dict__
+            request_class = self.request_class
+            stock = (
+                type(self.url_map) is Map
+                and not self.subdomain_matching
+                and not self.url_map.host_matching
+                and getattr(request_class, "close", None) is Request.close
+                and request_class.__init__ is Request.__init__
+                and request_class.__new__ is object.__new__
+                and all(_method(self, name) is self._plain[name] for name in _STAGES)
+            )
+            app_context = _method(self, "app_context")
+            own["_makes_own_contexts"] = app_context is not self._plain["app_context"]
+            own["_has_lazy_sessions"] = opens_on_demand(self.session_interface)
+            own["_short"] = _Short(self) if stock else None
+            own["_examined"] = self._traits()
 
     def _the_short_way(self) -> _Short | None:
-        if not self._examined:
+        if self._examined is None:
             self._examine()
         return self._short
 
     def _opens_sessions_lazily(self) -> bool:
-        if not self._examined:
+        if self._examined is None:
             self._examine()
         return self._has_lazy_sessions
 

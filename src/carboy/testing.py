@@ -174,7 +174,7 @@ class FlaskClient(Client):
         # Leave the contexts of the request before.
         self._context_stack.close()
         # A test may have replaced a method of the class, which nothing else would notice.
-        self.application._forget()
+        self.application._forget_if_changed()
         response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
         response.json_module = self.application.json  # type: ignore[assignment]
         for ctx in self._new_contexts:
