@@ -24,6 +24,7 @@ from werkzeug.datastructures import (
     ImmutableMultiDict,
     MultiDict,
 )
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.wsgi import LimitedStream
@@ -116,6 +117,29 @@ class BodyStream(LimitedStream):
         """All bytes that are left."""
         data = self.read(_CHUNK)
         return data if self._pos >= self.limit else data + super().readall()
+
+
+class CappedStream(LimitedStream):
+    """A body of unknown size that must not go on past a limit.
+
+    Werkzeug's own cuts such a body off in ``readall``, as if it ended there, and refuses one
+    that is read in pieces and ends exactly at the limit.
+    """
+
+    def on_exhausted(self) -> None:
+        """Refuse the body if there is more of it.
+
+        :raises RequestEntityTooLarge: there is
+        """
+        if self._stream.read(1):
+            raise RequestEntityTooLarge()
+
+    def readall(self) -> bytes:
+        """The whole body."""
+        data = super().readall()
+        if self.is_exhausted:
+            self.on_exhausted()
+        return data
 
 
 class FormDataParser(formparser.FormDataParser):

@@ -249,9 +249,15 @@ class SecureCookieSessionInterface(SessionInterface):
             return self.session_class()
         max_age = int(app.permanent_session_lifetime.total_seconds())
         try:
-            return self.session_class(serializer.loads(cookie, max_age=max_age))
-        except _unreadable():
+            data = serializer.loads(cookie, max_age=max_age)
+        except (
+            _unreadable(),
+            ValueError,
+            OSError,
+            OverflowError,
+        ):  # A time can be out of any clock's range.
             return self.session_class()
+        return self.session_class(data if isinstance(data, dict) else None)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Set the cookie if the session needs it, delete it if the session was emptied.

@@ -30,7 +30,7 @@ class Own(LookupError):
     """An exception of the program's own."""
 
 
-class OwnForbidden(exceptions.Forbidden):  # type: ignore[misc, name-defined]
+class OwnForbidden(exceptions.Forbidden):
     """An HTTP exception of the program's own."""
 
 
@@ -135,7 +135,7 @@ class Program:
 def _sessions(framework: ModuleType, journal: list[Any]) -> Any:
     module = importlib.import_module(f"{framework.__name__}.sessions")
 
-    class Interface(module.SessionInterface):  # type: ignore[misc, name-defined]
+    class Interface(module.SessionInterface):
         def open_session(self, app: Any, request: Any) -> Any:
             journal.append(("open", request.endpoint))
             return module.SecureCookieSession()

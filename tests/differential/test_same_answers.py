@@ -13,6 +13,8 @@ import importlib
 import os
 import pkgutil
 import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
@@ -144,6 +146,20 @@ def test_one_goes_on_where_the_other_stopped(module: ModuleType, ask: Ask) -> No
 @pytest.mark.parametrize(("module", "probe"), _probes())
 def test_what_happens_without_a_request_is_the_same(module: ModuleType, probe: Probe) -> None:
     _assert_same(_probed(probe, subject), _probed(probe, flask), _identity(module, probe))
+
+
+def test_importing_the_package_makes_the_same_modules_reachable() -> None:
+    # In a process of its own, for here every module has been imported by now.
+    program = """
+import importlib, sys
+package = importlib.import_module(sys.argv[1])
+print([name for name in sys.argv[2:] if not hasattr(package, name)])
+"""
+    names = ("app", "blueprints", "cli", "config", "ctx", "globals", "helpers", "json")
+    names += ("logging", "sessions", "signals", "templating", "typing", "wrappers")
+    for package in (flask, subject):
+        command = [sys.executable, "-c", program, package.__name__, *names]
+        assert subprocess.check_output(command, text=True) == "[]\n"
 
 
 @pytest.mark.skipif(subject is flask, reason="Flask does not differ from itself.")

@@ -203,8 +203,12 @@ class DefaultJSONProvider(JSONProvider):
 
         :param s: text, or UTF-8 bytes
         :param kwargs: for :func:`json.loads`
+        :raises ValueError: it is not JSON, or is nested deeper than Python can follow
         """
-        return json.loads(s, **kwargs)
+        try:
+            return json.loads(s, **kwargs)
+        except RecursionError:
+            raise ValueError("The JSON is nested too deeply.") from None
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         """A response whose body is the arguments as JSON; what ``jsonify`` calls.

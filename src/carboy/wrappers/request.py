@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, ove
 import werkzeug.sansio.request
 import werkzeug.wrappers
 from werkzeug.datastructures import (
+    Authorization,
     EnvironHeaders,
     Headers,
     ImmutableMultiDict,
@@ -29,6 +30,7 @@ from werkzeug.wsgi import _get_server, get_content_length
 from .. import json
 from ..forms import (
     BodyStream,
+    CappedStream,
     FormDataParser,
     parse_content_type,
     parse_cookies,
@@ -241,12 +243,26 @@ class Request(werkzeug.wrappers.Request):
     def stream(self) -> IO[bytes]:
         """The body, guarded against reading past its end or past the limit."""
         environ = self.environ
-        if not self.shallow and "wsgi.input_terminated" not in environ:
-            size = _content_length(environ)
-            limit = self.max_content_length
-            if size is not None and (limit is None or size <= limit):
+        if self.shallow:
+            return super().stream
+        size = _content_length(environ)
+        limit = self.max_content_length
+        if size is not None and limit is not None and size > limit:
+            return super().stream  # Refuses it.
+        if "wsgi.input_terminated" not in environ:
+            if size is not None:
                 return BodyStream(environ["wsgi.input"], size)  # type: ignore[return-value]
+        elif limit is not None:
+            return CappedStream(environ["wsgi.input"], limit)  # type: ignore[return-value]
         return super().stream
+
+    @lazy
+    def authorization(self) -> Authorization | None:
+        """The credentials of the ``Authorization`` header; ``None`` if it makes no sense."""
+        try:
+            return super().authorization
+        except ValueError:  # Bytes that are not ASCII, in what should be base 64.
+            return None
 
     @property
     def endpoint(self) -> str | None:

@@ -51,7 +51,7 @@ def create(flask: ModuleType) -> Any:
         if "db" not in g:
             journal.append(("opened",))
             g.db = app.config["DATABASE"]
-        return g.db  # type: ignore[no-any-return]
+        return g.db
 
     @app.teardown_appcontext
     def close(error: BaseException | None) -> None:
@@ -129,7 +129,7 @@ def create(flask: ModuleType) -> Any:
             flask.abort(404, f"There is no post {number}.")
         if mine and row["author"] != g.user["id"]:
             flask.abort(403)
-        return row  # type: ignore[no-any-return]
+        return row
 
     @blog.route("/<int:number>")
     def show(number: int) -> Any:

@@ -26,18 +26,18 @@ def create(flask: ModuleType) -> Any:
 
         return decorator
 
-    class Plain(views.View):  # type: ignore[misc, name-defined]
+    class Plain(views.View):
         def dispatch_request(self) -> str:
             return request.method
 
-    class WithMethods(views.View):  # type: ignore[misc, name-defined]
+    class WithMethods(views.View):
         methods: ClassVar = ["GET", "POST"]
         provide_automatic_options = False
 
         def dispatch_request(self, **values: Any) -> Any:
             return {"method": request.method, "values": values}
 
-    class Counting(views.View):  # type: ignore[misc, name-defined]
+    class Counting(views.View):
         def __init__(self, start: int = 0) -> None:
             journal.append(("made", start))
             self.count = start
@@ -49,7 +49,7 @@ def create(flask: ModuleType) -> Any:
     class CountingOnce(Counting):
         init_every_request = False
 
-    class Decorated(views.View):  # type: ignore[misc, name-defined]
+    class Decorated(views.View):
         """Documented."""
 
         decorators: ClassVar = [noting("first"), noting("second")]
@@ -57,7 +57,7 @@ def create(flask: ModuleType) -> Any:
         def dispatch_request(self) -> str:
             return "decorated"
 
-    class Methods(views.MethodView):  # type: ignore[misc, name-defined]
+    class Methods(views.MethodView):
         def get(self, number: int | None = None) -> Any:
             return {"get": number}
 
@@ -71,7 +71,7 @@ def create(flask: ModuleType) -> Any:
         def put(self, number: int) -> Any:
             return {"put": number}
 
-    class OwnHead(views.MethodView):  # type: ignore[misc, name-defined]
+    class OwnHead(views.MethodView):
         def get(self) -> str:
             return "get"
 
@@ -81,20 +81,20 @@ def create(flask: ModuleType) -> Any:
         def options(self) -> Any:
             return "", 200, {"X-Own": "options"}
 
-    class OnlyPost(views.MethodView):  # type: ignore[misc, name-defined]
+    class OnlyPost(views.MethodView):
         def post(self) -> str:
             return "post"
 
-    class Given(views.MethodView):  # type: ignore[misc, name-defined]
+    class Given(views.MethodView):
         methods: ClassVar = ["GET", "PATCH"]
 
         def get(self) -> str:
             return "get"
 
-    class Nothing(views.View):  # type: ignore[misc, name-defined]
+    class Nothing(views.View):
         pass
 
-    class NoMethods(views.MethodView):  # type: ignore[misc, name-defined]
+    class NoMethods(views.MethodView):
         pass
 
     app.add_url_rule("/plain", view_func=Plain.as_view("plain"))
@@ -173,7 +173,7 @@ REQUESTS = [
 def probe_methods_of_a_class(flask: ModuleType) -> object:
     views = importlib.import_module(f"{flask.__name__}.views")
 
-    class One(views.MethodView):  # type: ignore[misc, name-defined]
+    class One(views.MethodView):
         def get(self) -> str:
             return "x"
 
@@ -195,7 +195,7 @@ def probe_a_view_called_by_hand(flask: ModuleType) -> object:
     views = importlib.import_module(f"{flask.__name__}.views")
     app = flask.Flask(__name__)
 
-    class Methods(views.MethodView):  # type: ignore[misc, name-defined]
+    class Methods(views.MethodView):
         def get(self) -> str:
             return "by hand"
 

@@ -242,7 +242,7 @@ def probe_configured_addresses(flask: ModuleType) -> object:
 def probe_a_client_of_ones_own(flask: ModuleType) -> object:
     testing = importlib.import_module(f"{flask.__name__}.testing")
 
-    class Client(testing.FlaskClient):  # type: ignore[misc, name-defined]
+    class Client(testing.FlaskClient):
         def __init__(self, *args: Any, word: str = "none", **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.word = word

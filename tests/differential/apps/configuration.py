@@ -268,7 +268,7 @@ def probe_a_configuration_by_itself(flask: ModuleType) -> object:
 def probe_config_attribute(flask: ModuleType) -> object:
     module = __import__(f"{flask.__name__}.config", fromlist=["ConfigAttribute"])
 
-    class Application(flask.Flask):  # type: ignore[misc, name-defined]
+    class Application(flask.Flask):
         plain = module.ConfigAttribute("PLAIN")
         converted = module.ConfigAttribute("CONVERTED", get_converter=int)
 
@@ -369,11 +369,11 @@ def probe_wrong_arguments(flask: ModuleType) -> object:
 def probe_a_configuration_class(flask: ModuleType) -> object:
     module = __import__(f"{flask.__name__}.config", fromlist=["Config"])
 
-    class Own(module.Config):  # type: ignore[misc, name-defined]
+    class Own(module.Config):
         def __getitem__(self, key: str) -> Any:
             return super().__getitem__(key) if key in self else f"no {key}"
 
-    class Application(flask.Flask):  # type: ignore[misc, name-defined]
+    class Application(flask.Flask):
         config_class = Own
 
         def make_config(self, instance_relative: bool = False) -> Any:

@@ -28,17 +28,17 @@ def create(flask: ModuleType) -> Any:
     class Other(Exception):
         pass
 
-    class Teapot(exceptions.HTTPException):  # type: ignore[misc, name-defined]
+    class Teapot(exceptions.HTTPException):
         code = 418
         description = "of our own"
 
-    class NoCode(exceptions.HTTPException):  # type: ignore[misc, name-defined]
+    class NoCode(exceptions.HTTPException):
         pass
 
-    class Forbidden(exceptions.Forbidden):  # type: ignore[misc, name-defined]
+    class Forbidden(exceptions.Forbidden):
         pass
 
-    class Payment(exceptions.HTTPException):  # type: ignore[misc, name-defined]
+    class Payment(exceptions.HTTPException):
         code = 402
 
         def get_response(self, environ: Any = None, scope: Any = None) -> Any:
@@ -368,7 +368,7 @@ def probe_abort_with_everything(flask: ModuleType) -> object:
 def probe_an_aborter_of_the_application(flask: ModuleType) -> object:
     exceptions = importlib.import_module("werkzeug.exceptions")
 
-    class Own(exceptions.HTTPException):  # type: ignore[misc, name-defined]
+    class Own(exceptions.HTTPException):
         code = 700
         description = "seven hundred"
 

@@ -262,7 +262,7 @@ def probe_a_provider_of_ones_own(flask: ModuleType) -> object:
     provider = importlib.import_module(f"{flask.__name__}.json.provider")
     calls: list[Any] = []
 
-    class Own(provider.JSONProvider):  # type: ignore[misc, name-defined]
+    class Own(provider.JSONProvider):
         def dumps(self, obj: Any, **options: Any) -> str:
             calls.append(("dumps", repr(obj), sorted(options)))
             return "dumped"
@@ -289,13 +289,13 @@ def probe_a_provider_of_ones_own(flask: ModuleType) -> object:
 def probe_a_provider_class(flask: ModuleType) -> object:
     provider = importlib.import_module(f"{flask.__name__}.json.provider")
 
-    class Own(provider.DefaultJSONProvider):  # type: ignore[misc, name-defined]
+    class Own(provider.DefaultJSONProvider):
         sort_keys = False
 
-        def default(self, o: Any) -> Any:  # type: ignore[override]
+        def default(self, o: Any) -> Any:
             return f"default of {type(o).__name__}"
 
-    class Application(flask.Flask):  # type: ignore[misc, name-defined]
+    class Application(flask.Flask):
         json_provider_class = Own
 
     app = Application(__name__)
@@ -376,7 +376,7 @@ def probe_the_tag_serializer(flask: ModuleType) -> object:
 def probe_a_tag_of_ones_own(flask: ModuleType) -> object:
     tag = importlib.import_module(f"{flask.__name__}.json.tag")
 
-    class TagDecimal(tag.JSONTag):  # type: ignore[misc, name-defined]
+    class TagDecimal(tag.JSONTag):
         key = " dec"
 
         def check(self, value: Any) -> bool:

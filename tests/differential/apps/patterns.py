@@ -35,12 +35,12 @@ class ChecksumStream:
     def read(self, size: int = -1) -> bytes:
         data = self.stream.read(size)
         self.hash.update(data)
-        return data  # type: ignore[no-any-return]
+        return data
 
     def readline(self, size: int = -1) -> bytes:
         data = self.stream.readline(size)
         self.hash.update(data)
-        return data  # type: ignore[no-any-return]
+        return data
 
 
 class LazyView:

@@ -44,7 +44,7 @@ def create(flask: ModuleType) -> Any:
     def replace_session_interface() -> None:
         sessions = importlib.import_module(f"{flask.__name__}.sessions")
 
-        class Interface(sessions.SessionInterface):  # type: ignore[misc, name-defined]
+        class Interface(sessions.SessionInterface):
             def open_session(self, *args: Any) -> dict[str, Any]:
                 journal.append(("open",))
                 return {}
@@ -289,7 +289,7 @@ def probe_json_and_session_interface(flask: ModuleType) -> object:
 
 
 def probe_a_class_changed_while_it_serves(flask: ModuleType) -> object:
-    class Application(flask.Flask):  # type: ignore[misc, name-defined]
+    class Application(flask.Flask):
         pass
 
     app = Application(__name__)

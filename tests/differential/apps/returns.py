@@ -48,7 +48,7 @@ def create(flask: ModuleType) -> Any:
         write(b"written ")
         return [b"returned"]
 
-    class Own(Response):  # type: ignore[misc]
+    class Own(Response):
         default_mimetype = "application/own"
         default_status = 202
 

@@ -115,9 +115,9 @@ def create(flask: ModuleType) -> Any:
     def set_methods() -> str:
         return request.method
 
-    set_methods.methods = ["PATCH"]  # type: ignore[attr-defined]
-    set_methods.required_methods = {"LINK"}  # type: ignore[attr-defined]
-    set_methods.provide_automatic_options = False  # type: ignore[attr-defined]
+    set_methods.methods = ["PATCH"]
+    set_methods.required_methods = {"LINK"}
+    set_methods.provide_automatic_options = False
     app.add_url_rule("/set-methods", view_func=set_methods)
 
     for verb in ("get", "post", "put", "patch", "delete"):

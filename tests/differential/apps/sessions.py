@@ -521,7 +521,7 @@ def probe_session_transaction_without_a_key(flask: ModuleType) -> object:
 def probe_session_transaction_without_a_session(flask: ModuleType) -> object:
     sessions = importlib.import_module(f"{flask.__name__}.sessions")
 
-    class Nothing(sessions.SessionInterface):  # type: ignore[misc, name-defined]
+    class Nothing(sessions.SessionInterface):
         def open_session(self, app: Any, request: Any) -> None:
             return None
 
@@ -536,10 +536,10 @@ def probe_an_interface_of_ones_own(flask: ModuleType) -> object:
     journal: list[Any] = []
     store: dict[str, dict[str, Any]] = {}
 
-    class Session(dict, sessions.SessionMixin):  # type: ignore[misc, name-defined, type-arg]
+    class Session(dict, sessions.SessionMixin):
         pass
 
-    class Stored(sessions.SessionInterface):  # type: ignore[misc, name-defined]
+    class Stored(sessions.SessionInterface):
         def open_session(self, app: Any, request: Any) -> Any:
             key = request.cookies.get(self.get_cookie_name(app), "first")
             endpoint = request.endpoint

@@ -249,7 +249,7 @@ def probe_the_same_parameters(flask: ModuleType) -> object:
 
 def _parameters(function: object) -> object:
     try:
-        signature = inspect.signature(function)  # type: ignore[arg-type]
+        signature = inspect.signature(function)
     except (TypeError, ValueError):
         return callable(function)
     return [

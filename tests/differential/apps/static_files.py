@@ -293,7 +293,7 @@ def probe_default_max_age(flask: ModuleType) -> object:
 
 
 def probe_max_age_by_a_subclass(flask: ModuleType) -> object:
-    class Application(flask.Flask):  # type: ignore[misc, name-defined]
+    class Application(flask.Flask):
         def get_send_file_max_age(self, filename: str | None) -> int | None:
             return 7 if filename and filename.endswith(".css") else None
 

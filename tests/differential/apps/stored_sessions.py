@@ -16,10 +16,10 @@ def create(flask: ModuleType) -> Any:
     session, request = flask.session, flask.request
     store: dict[str, dict[str, Any]] = {}
 
-    class Session(dict, sessions.SessionMixin):  # type: ignore[misc, name-defined, type-arg]
+    class Session(dict, sessions.SessionMixin):
         key = ""
 
-    class Stored(sessions.SessionInterface):  # type: ignore[misc, name-defined]
+    class Stored(sessions.SessionInterface):
         session_class = Session
 
         def open_session(self, app: Any, request: Any) -> Any:

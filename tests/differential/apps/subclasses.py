@@ -14,7 +14,7 @@ def create(flask: ModuleType) -> Any:
     routing = importlib.import_module("werkzeug.routing")
     exceptions = importlib.import_module("werkzeug.exceptions")
 
-    class Request(flask.Request):  # type: ignore[misc, name-defined]
+    class Request(flask.Request):
         @property
         def args(self) -> Any:
             return {**super().args, "added": "by the class"}
@@ -26,7 +26,7 @@ def create(flask: ModuleType) -> Any:
         def on_json_loading_failed(self, error: Any) -> Any:
             return {"failed": type(error).__name__}
 
-    class Response(flask.Response):  # type: ignore[misc, name-defined]
+    class Response(flask.Response):
         default_mimetype = "text/plain"
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -38,27 +38,27 @@ def create(flask: ModuleType) -> Any:
             journal.append(("force_type", type(response).__name__))
             return super().force_type(response, environ)
 
-    class Globals(flask.ctx._AppCtxGlobals):  # type: ignore[misc, name-defined]
+    class Globals(flask.ctx._AppCtxGlobals):
         def __getattr__(self, name: str) -> str:
             return f"no {name}"
 
-    class Rule(flask.Flask.url_rule_class):  # type: ignore[misc, name-defined]
+    class Rule(flask.Flask.url_rule_class):
         def __init__(self, string: str, **options: Any) -> None:
             options.setdefault("strict_slashes", False)
             super().__init__(string.replace("{", "<").replace("}", ">"), **options)
 
-    class Map(flask.Flask.url_map_class):  # type: ignore[misc, name-defined]
+    class Map(flask.Flask.url_map_class):
         default_converters = {
             **routing.Map.default_converters,
             "default": routing.PathConverter,
         }
 
-    class Aborter(exceptions.Aborter):  # type: ignore[misc, name-defined]
+    class Aborter(exceptions.Aborter):
         def __call__(self, code: Any, *args: Any, **kwargs: Any) -> Any:
             journal.append(("abort", code))
             super().__call__(code, *args, **kwargs)
 
-    class Application(flask.Flask):  # type: ignore[misc, name-defined]
+    class Application(flask.Flask):
         request_class = Request
         response_class = Response
         app_ctx_globals_class = Globals
@@ -419,7 +419,7 @@ def probe_do_teardown_request(flask: ModuleType) -> object:
 def probe_session_interface_of_a_class(flask: ModuleType) -> object:
     sessions = importlib.import_module(f"{flask.__name__}.sessions")
 
-    class Interface(sessions.SecureCookieSessionInterface):  # type: ignore[misc, name-defined]
+    class Interface(sessions.SecureCookieSessionInterface):
         def open_session(self, app: Any, request: Any) -> Any:
             app.extensions["journal"].append("open_session")
             return super().open_session(app, request)
@@ -432,7 +432,7 @@ def probe_session_interface_of_a_class(flask: ModuleType) -> object:
 
 
 def probe_request_class_with_a_routing_hook(flask: ModuleType) -> object:
-    class Request(flask.Request):  # type: ignore[misc, name-defined]
+    class Request(flask.Request):
         def __init__(self, environ: Any, **options: Any) -> None:
             super().__init__(environ, **options)
             self.made = environ["PATH_INFO"]
@@ -442,7 +442,7 @@ def probe_request_class_with_a_routing_hook(flask: ModuleType) -> object:
             found = super().endpoint
             return f"own {found}" if found else found
 
-    class Application(flask.Flask):  # type: ignore[misc, name-defined]
+    class Application(flask.Flask):
         request_class = Request
 
     app = Application(__name__)

@@ -273,7 +273,7 @@ def probe_auto_reload(flask: ModuleType) -> object:
 
 
 def probe_options(flask: ModuleType) -> object:
-    class Application(flask.Flask):  # type: ignore[misc, name-defined]
+    class Application(flask.Flask):
         jinja_options = {"trim_blocks": True, "variable_start_string": "<<"}
 
         def select_jinja_autoescape(self, filename: str | None) -> bool:
@@ -286,7 +286,7 @@ def probe_options(flask: ModuleType) -> object:
 
 
 def probe_autoescape_by_name(flask: ModuleType) -> object:
-    class Application(flask.Flask):  # type: ignore[misc, name-defined]
+    class Application(flask.Flask):
         def select_jinja_autoescape(self, filename: str | None) -> bool:
             return bool(filename and filename.endswith(".txt"))
 
@@ -302,10 +302,10 @@ def probe_autoescape_by_name(flask: ModuleType) -> object:
 def probe_an_environment_of_ones_own(flask: ModuleType) -> object:
     templating = importlib.import_module(f"{flask.__name__}.templating")
 
-    class Environment(templating.Environment):  # type: ignore[misc, name-defined]
+    class Environment(templating.Environment):
         pass
 
-    class Application(flask.Flask):  # type: ignore[misc, name-defined]
+    class Application(flask.Flask):
         jinja_environment = Environment
 
         def create_jinja_environment(self) -> Any:
@@ -325,7 +325,7 @@ def probe_an_environment_of_ones_own(flask: ModuleType) -> object:
 def probe_a_loader_of_ones_own(flask: ModuleType) -> object:
     jinja2 = importlib.import_module("jinja2")
 
-    class Application(flask.Flask):  # type: ignore[misc, name-defined]
+    class Application(flask.Flask):
         def create_global_jinja_loader(self) -> Any:
             return jinja2.DictLoader({"a.html": "{{ '<b>' }}", "a.txt": "{{ '<b>' }}"})
 
@@ -389,7 +389,7 @@ def probe_explained_loading(flask: ModuleType) -> object:
     logging = importlib.import_module("logging")
     records: list[str] = []
 
-    class Note(logging.Handler):  # type: ignore[misc, name-defined]
+    class Note(logging.Handler):
         def emit(self, record: Any) -> None:
             folder = __file__.rpartition("/")[0]
             records.append(record.getMessage().replace(folder, "<here>"))
