@@ -2,7 +2,8 @@
 
 Lives here: one entry for each wanted difference, with the reason and with what is
 to be found in Carboy's answer. What is listed must differ, and in that way; an
-entry that is no longer true fails its test and goes.
+entry that is no longer true fails its test and goes. `docs/differences.md` tells the
+users what matters to them.
 """
 
 from __future__ import annotations
@@ -30,5 +31,37 @@ INTENDED: dict[str, Intended] = {
     "requests: GET /own-place-in-environ": Intended(
         "The request and its environ would keep each other alive.",
         carboy="b'None'",
+    ),
+    "routing: GET / (a bad query)": Intended(
+        "Raw bytes in a query read as if they were percent-encoded.",
+        carboy="'200 OK'",
+    ),
+    "forms: GET /args (bytes)": Intended(
+        "Raw bytes in a query read as if they were percent-encoded.",
+        carboy="'200 OK'",
+    ),
+    "forms: probe_max_content_length_without_a_length": Intended(
+        "A body past its limit is refused, not cut off.",
+        carboy="('/data', '413 REQUEST ENTITY TOO LARGE')",
+    ),
+    "json_io: POST /echo (nested too deeply)": Intended(
+        "Bad input is not the server's error.",
+        carboy="400 BAD REQUEST",
+    ),
+    "contexts: GET /proxies": Intended(
+        "One context serves the application and the request.",
+        carboy='["RequestContext","RequestContext"',
+    ),
+    "contexts: probe_iterating_outside_of_every_context": Intended(
+        "The message says what is missing.",
+        carboy="Working outside of request context",
+    ),
+    "replaced: GET /do/debug [stages]": Intended(
+        "The template environment is made when it is first used.",
+        flask="('stage', 'create_global_jinja_loader', []), ('stage', 'finalize_request'",
+    ),
+    "replaced: GET / (before debug) [stages]": Intended(
+        "The template environment is made when it is first used.",
+        flask="('stage', 'create_global_jinja_loader', []), ('stage', 'finalize_request'",
     ),
 }

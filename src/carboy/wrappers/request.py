@@ -253,7 +253,7 @@ class Request(werkzeug.wrappers.Request):
             if size is not None:
                 return BodyStream(environ["wsgi.input"], size)  # type: ignore[return-value]
         elif limit is not None:
-            return CappedStream(environ["wsgi.input"], limit)  # type: ignore[return-value]
+            return CappedStream(environ["wsgi.input"], limit, is_max=True)  # type: ignore[return-value]
         return super().stream
 
     @lazy
