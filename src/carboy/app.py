@@ -23,7 +23,7 @@ from werkzeug.routing import BuildError
 from werkzeug.utils import redirect as _wz_redirect
 
 from .config import Config, ConfigAttribute
-from .ctx import _AppCtxGlobals, _sentinel
+from .ctx import _AppCtxGlobals, _default_template_ctx_processor, _sentinel
 from .gateways.wsgi import wsgi_app
 from .globals import _cv_ctx, _find_request_ctx
 from .helpers import (
@@ -210,7 +210,7 @@ class Flask(Pipeline):
         self.url_map = self.url_map_class(host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
         self._got_first_request = False
-        self.template_context_processors[None].append(_template_context)
+        self.template_context_processors[None].append(_default_template_ctx_processor)
         self._add_static_route(static_host, host_matching)
 
     def _add_static_route(self, static_host: str | None, host_matching: bool) -> None:
@@ -568,7 +568,7 @@ class Flask(Pipeline):
             and req is not None
             and req.app is self
             # Somebody may have put an adapter of his own there.
-            and req._url_adapter is _sentinel
+            and (req._url_adapter is _sentinel or "_has_foreign_adapter" not in req.__dict__)
         ):
             url = self._build_path(req.environ, endpoint, values, _method)
         if url is None:
@@ -768,9 +768,3 @@ class Flask(Pipeline):
 
 
 Flask._plain = {name: getattr(Flask, name) for name in _STAGES}
-
-
-def _template_context() -> dict[str, Any]:
-    from .templating import _default_template_ctx_processor
-
-    return _default_template_ctx_processor()

@@ -161,6 +161,7 @@ class AppContext:
     @url_adapter.setter
     def url_adapter(self, value: MapAdapter | None) -> None:
         self._url_adapter = value
+        self.__dict__["_has_foreign_adapter"] = True
 
     def _make_url_adapter(self) -> MapAdapter | None:
         return self.app.create_url_adapter(None)
@@ -247,6 +248,7 @@ class RequestContext(AppContext):
         "_error",
         "_found",
         "_made",
+        "_names",
         "_request",
         "_session",
         "environ",
@@ -262,6 +264,8 @@ class RequestContext(AppContext):
     flashes: list[tuple[str, str]] | None
     _session: SessionMixin | None
     _after: list[AfterRequestCallable[Any]] | None
+    #: The keys of the registries that concern the endpoint, once they are known.
+    _names: tuple[str | None, ...] | None
     #: The application context that was pushed for this one, if it could not be its own.
     _made: AppContext | None
     #: What the teardown functions are told when the request is over.
@@ -279,6 +283,7 @@ class RequestContext(AppContext):
         self._request = app.request_class(environ) if request is None else request
         self._found = None
         self._made = None
+        self._names = None
         self.flashes = None
         self._session = session
         self._after = None
@@ -301,6 +306,7 @@ class RequestContext(AppContext):
         self._request = None
         self._found = None
         self._made = None
+        self._names = None
         self.flashes = None
         self._session = None
         self._after = None
@@ -581,6 +587,21 @@ def has_request_context() -> bool:
 def has_app_context() -> bool:
     """Whether ``current_app`` and ``g`` can be used here."""
     return _cv_ctx.get(None) is not None
+
+
+def _default_template_ctx_processor() -> dict[str, Any]:
+    """Gives templates ``g`` and ``request`` themselves, quicker to use than the proxies.
+
+    The session stays a proxy, one of the environment's globals: using it is what tells that the
+    answer depends on it.
+    """
+    ctx = _cv_ctx.get(None)
+    if ctx is None:
+        return {}
+    values: dict[str, Any] = {"g": ctx._app_ctx.g}
+    if ctx._request_ctx is not None:
+        values["request"] = ctx._request_ctx.request
+    return values
 
 
 class StreamedInContext(Iterator[R]):

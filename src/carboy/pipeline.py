@@ -432,8 +432,12 @@ class Pipeline(Scaffold):
         """
         return self._preprocess(_find_request_ctx())
 
+    def _names_of(self, ctx: RequestContext) -> tuple[str | None, ...]:
+        ctx._names = names = _outermost_first(ctx._endpoint())
+        return names
+
     def _preprocess(self, ctx: RequestContext) -> ft.ResponseReturnValue | None:
-        names = _outermost_first(ctx._endpoint())
+        names = ctx._names or self._names_of(ctx)
         if self.url_value_preprocessors:
             request = ctx.request
             for name in names:
@@ -494,7 +498,7 @@ class Pipeline(Scaffold):
         for after in ctx._after or ():
             response = self._call(after, response)
         if self.after_request_funcs:
-            for name in reversed(_outermost_first(ctx._endpoint())):
+            for name in reversed(ctx._names or self._names_of(ctx)):
                 for after in reversed(self.after_request_funcs.get(name, ())):
                     response = self._call(after, response)
         # Without a cookie there is no session but one that somebody asked for.
@@ -524,7 +528,7 @@ class Pipeline(Scaffold):
 
     def _teardown(self, ctx: RequestContext, exc: BaseException | None) -> None:
         if self.teardown_request_funcs:
-            for name in reversed(_outermost_first(ctx._endpoint())):
+            for name in reversed(ctx._names or self._names_of(ctx)):
                 for teardown in reversed(self.teardown_request_funcs.get(name, ())):
                     self._call(teardown, exc)
         if request_tearing_down.receivers:

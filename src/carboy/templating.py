@@ -15,7 +15,8 @@ from jinja2 import BaseLoader, Template, TemplateNotFound
 from jinja2 import Environment as BaseEnvironment
 
 from .ctx import StreamedInContext, has_request_context
-from .globals import _cv_ctx, _find_app
+from .ctx import _default_template_ctx_processor as _default_template_ctx_processor
+from .globals import _find_app
 from .signals import before_render_template, template_rendered
 
 if TYPE_CHECKING:
@@ -103,21 +104,6 @@ class DispatchingJinjaLoader(BaseLoader):
         for _, loader in self._iter_loaders(""):
             names.update(loader.list_templates())
         return list(names)
-
-
-def _default_template_ctx_processor() -> dict[str, Any]:
-    """Gives templates ``g`` and ``request`` themselves, quicker to use than the proxies.
-
-    The session stays a proxy, one of the environment's globals: using it is what tells that the
-    answer depends on it.
-    """
-    ctx = _cv_ctx.get(None)
-    if ctx is None:
-        return {}
-    values: dict[str, Any] = {"g": ctx._app_ctx.g}
-    if ctx._request_ctx is not None:
-        values["request"] = ctx._request_ctx.request
-    return values
 
 
 def _render(app: Flask, template: Template, context: dict[str, Any]) -> str:

@@ -64,4 +64,12 @@ INTENDED: dict[str, Intended] = {
         "The template environment is made when it is first used.",
         flask="('stage', 'create_global_jinja_loader', []), ('stage', 'finalize_request'",
     ),
+    "environs: GET /attributes (credentials beyond ASCII)": Intended(
+        "Bad input is not the server's error.",
+        carboy='"authorization":"None"',
+    ),
+    "sessions: probe_signed_by_us_but_nonsense": Intended(
+        "A session cookie that cannot be decoded is a new, empty session.",
+        carboy="(b'nonsense', '200 OK')",
+    ),
 }

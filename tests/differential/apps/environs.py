@@ -149,6 +149,11 @@ REQUESTS = [
         ),
     ),
     get("/attributes", name="a token", headers=(("Authorization", "Bearer abc=="),)),
+    get(
+        "/attributes",
+        name="credentials beyond ASCII",
+        environ={"HTTP_AUTHORIZATION": "Basic \xc3\xa9\xff"},
+    ),
     get("/attributes", name="a scheme alone", headers=(("Authorization", "Digest"),)),
     get("/headers", headers=(("X-A", "1"), ("X-A", "2"), ("x-b", "é"), ("X_C", "3"))),
     get("/headers", name="odd keys", environ={"HTTP_": "x", "HTTP_A": "", "HTTPS": "on"}),

@@ -391,6 +391,18 @@ def probe_fallback_keys(flask: ModuleType) -> object:
     return seen
 
 
+def probe_signed_by_us_but_nonsense(flask: ModuleType) -> object:
+    app = _application(flask)
+    serializer = app.session_interface.get_signing_serializer(app)
+    signer = serializer.make_signer(serializer.salt)
+    seen: list[Any] = []
+    for payload in (b"nonsense", b"e30", b"W10", b"MQ", b".e30", b"e30=", b"", b"bnVsbA"):
+        client = app.test_client()
+        client.set_cookie("session", signer.sign(payload).decode())
+        seen.append((payload, client.get("/read").status))
+    return seen
+
+
 def probe_the_interface(flask: ModuleType) -> object:
     sessions = importlib.import_module(f"{flask.__name__}.sessions")
     app = _application(flask, SESSION_COOKIE_DOMAIN="x.org")
