@@ -72,4 +72,31 @@ INTENDED: dict[str, Intended] = {
         "A session cookie that cannot be decoded is a new, empty session.",
         carboy="(b'nonsense', '200 OK')",
     ),
+    "contexts: GET /popped-too-early": Intended(
+        "The context that is gone already is not popped again.",
+        flask="LookupError",
+    ),
+    "contexts: probe_sending_a_file_outside_of_every_context": Intended(
+        "The application is what is missing first.",
+        carboy="Working outside of application context",
+    ),
+    "blueprints: probe_what_a_blueprint_knows": Intended(
+        "The variables that every template has are added once, by the application.",
+        flask="[None], [], [], []]",
+    ),
+    "blueprints: probe_hooks_of_a_blueprint_registered_under_two_names": Intended(
+        "The variables that every template has are added once, by the application.",
+        flask="'b': 2, 'c': 2",
+    ),
+    "environs: GET /plain (no scheme)": Intended(
+        "What is not asked for need not be there, or is logged.",
+        flask="raised=\"builtins.KeyError: 'wsgi.url_scheme'",
+    ),
+    "environs: GET /plain (no method)": Intended(
+        "An environ that is not WSGI's is logged.", carboy="Exception on /plain"
+    ),
+    "signalling: GET /stream-template": Intended(
+        "A stream that is drawn while its request runs uses the context that is there.",
+        flask="('appcontext_popped', True, []), ('200 OK'",
+    ),
 }
