@@ -307,12 +307,33 @@ class Request(werkzeug.wrappers.Request):
     def _load_form_data(self) -> None:
         if "form" in self.__dict__:
             return
-        super()._load_form_data()
+        if self.mimetype == "application/x-www-form-urlencoded" and self._parses_plainly():
+            self._load_plain_form()
+        else:
+            super()._load_form_data()
         if _debug() and self.mimetype != "multipart/form-data" and not self.files:
             # Not imported with the module: only debug mode needs it.
             from ..debughelpers import attach_enctype_error_multidict
 
             attach_enctype_error_multidict(self)
+
+    def _parses_plainly(self) -> bool:
+        """Whether the parser of forms is the one that a request has by default."""
+        return (
+            type(self).make_form_data_parser is Request.make_form_data_parser
+            and self.form_data_parser_class is FormDataParser
+            and self.parameter_storage_class is ImmutableMultiDict
+            and self.want_form_data_parsed
+        )
+
+    def _load_plain_form(self) -> None:
+        """Read an URL-encoded form without a parser, half of whose work is to be made."""
+        stream = self._get_stream_for_parsing()
+        try:
+            form = parse_query(stream.read().decode())
+        except UnicodeDecodeError:  # Werkzeug's parser is silent about it, too.
+            form = ImmutableMultiDict()
+        self.__dict__.update(stream=stream, form=form, files=ImmutableMultiDict())
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
         """Answer a body that is not JSON: 415 for another content type, else 400.
