@@ -547,6 +547,7 @@ class Flask(Pipeline):
         """
         ctx = _cv_ctx.get(None)
         req = None if ctx is None else ctx._request_ctx
+        adapter = None
         if req is not None:
             if endpoint[:1] == ".":
                 blueprint = req.request.blueprint
@@ -554,7 +555,7 @@ class Flask(Pipeline):
             if _external is None:
                 _external = _scheme is not None
         else:
-            self._url_adapter(ctx, None)  # Says so when there is none.
+            adapter = self._url_adapter(ctx, None)
             if _external is None:
                 _external = True
         if _scheme is not None and not _external:
@@ -572,8 +573,10 @@ class Flask(Pipeline):
         ):
             url = self._build_path(req.environ, endpoint, values, _method)
         if url is None:
+            if adapter is None:
+                adapter = self._url_adapter(ctx, req)
             try:
-                url = self._url_adapter(ctx, req).build(
+                url = adapter.build(
                     endpoint,
                     values,
                     method=_method,

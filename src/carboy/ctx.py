@@ -32,7 +32,7 @@ from typing import (
 
 from werkzeug.exceptions import HTTPException
 
-from .globals import _cv_ctx, _find_request_ctx
+from .globals import _cv_ctx
 from .signals import appcontext_popped, appcontext_pushed
 
 if TYPE_CHECKING:
@@ -336,11 +336,7 @@ class RequestContext(AppContext):
     @property
     def g(self) -> _AppCtxGlobals:
         """The namespace of the application context that goes with this request."""
-        if self._app_ctx is not self:
-            return self._app_ctx.g
-        if self._g is None:
-            self._g = self.app.app_ctx_globals_class()
-        return self._g
+        return super().g if self._app_ctx is self else self._app_ctx.g
 
     @g.setter
     def g(self, value: _AppCtxGlobals) -> None:
@@ -474,7 +470,8 @@ class RequestContext(AppContext):
         """End what :meth:`push` began; the last pop runs the teardown functions.
 
         :param exc: what they are given; the exception being handled when left out
-        :raises AssertionError: another context was pushed and not popped since
+        :raises AssertionError: another context was pushed and not popped since; it is
+            dropped, and this one is popped all the same
         """
         last = self._is_last_pop()
         if exc is _sentinel:
@@ -498,8 +495,7 @@ class RequestContext(AppContext):
         owns_app_ctx = self._app_ctx is self
         if owns_app_ctx:
             # The application's teardown functions do not see the request any more.
-            outer = self._pushes[0].old_value
-            self._request_ctx = None if outer is _MISSING else outer._request_ctx
+            self._see(self._pushes[0].old_value)
             try:
                 self.app.do_teardown_appcontext(exc)
             finally:
@@ -539,6 +535,16 @@ class RequestContext(AppContext):
         )
 
 
+def _request_ctx_for(function: str) -> RequestContext:
+    ctx = _cv_ctx.get(None)
+    if ctx is None or ctx._request_ctx is None:
+        raise RuntimeError(
+            f"{function!r} can only be used when a request"
+            " context is active, such as in a view function."
+        )
+    return ctx._request_ctx
+
+
 def after_this_request(f: AfterRequestCallable[Any]) -> AfterRequestCallable[Any]:
     """Have *f* called with the response of this request; it returns the response to send.
 
@@ -546,13 +552,7 @@ def after_this_request(f: AfterRequestCallable[Any]) -> AfterRequestCallable[Any
     :returns: *f*, so that this can be a decorator
     :raises RuntimeError: outside of a request
     """
-    ctx = _cv_ctx.get(None)
-    if ctx is None or ctx._request_ctx is None:
-        raise RuntimeError(
-            "'after_this_request' can only be used when a request"
-            " context is active, such as in a view function."
-        )
-    ctx._request_ctx._after_request_functions.append(f)
+    _request_ctx_for("after_this_request")._after_request_functions.append(f)
     return f
 
 
@@ -563,13 +563,7 @@ def copy_current_request_context(f: Callable[P, R]) -> Callable[P, R]:
     :returns: a function that runs *f* within a copy of the current request context
     :raises RuntimeError: outside of a request
     """
-    ctx = _cv_ctx.get(None)
-    if ctx is None or ctx._request_ctx is None:
-        raise RuntimeError(
-            "'copy_current_request_context' can only be used when a"
-            " request context is active, such as in a view function."
-        )
-    copied = ctx._request_ctx.copy()
+    copied = _request_ctx_for("copy_current_request_context").copy()
 
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         with copied as ctx:
@@ -616,8 +610,8 @@ class StreamedInContext(Iterator[R]):
     """
 
     def __init__(self, source: Iterator[R]) -> None:
-        self._source = source
-        self._ctx = _find_request_ctx()
+        self._ctx = _request_ctx_for("stream_with_context")
+        self._source = iter(source)
         self._app_ctx = self._ctx._app_ctx
         self._running = False
         self._ended = False

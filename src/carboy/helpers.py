@@ -87,13 +87,7 @@ def stream_with_context(
 
 
 def _stream(source: Iterator[AnyStr]) -> Iterator[AnyStr]:
-    ctx = _cv_ctx.get(None)
-    if ctx is None or ctx._request_ctx is None:
-        raise RuntimeError(
-            "'stream_with_context' can only be used when a request"
-            " context is active, such as in a view function."
-        )
-    return StreamedInContext(iter(source))
+    return StreamedInContext(source)
 
 
 def make_response(*args: Any) -> Response:

@@ -18,7 +18,8 @@ names it begins with. They are read from the public registries at each request, 
 nothing to invalidate; a registry that is empty costs a truth test.
 
 ``respond`` runs the same stages in one function as long as none is overridden, which is found
-out once, and again after any change of the application. The differential tests run both ways.
+out once, and again after an attribute of the application was set. The differential tests run
+both ways.
 """
 
 from __future__ import annotations
