@@ -5,14 +5,21 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Where extensions run on Carboy's drop-in and Flask itself never enters.
+ECOSYSTEM := $(VENV)-ecosystem
 
-.PHONY: run test lint bench clean
+.PHONY: run test extensions-table lint bench clean
 
 run: $(STAMP)
 	$(BIN)/carboy --app examples/quickstart/quickstart.py run
 
-test: $(STAMP)
+test: $(STAMP) $(ECOSYSTEM)/.installed
 	$(BIN)/python -m pytest $(ARGS)
+	$(ECOSYSTEM)/bin/python -m pytest tests/ecosystem
+
+# Write the table of docs/extensions.md anew.
+extensions-table: $(ECOSYSTEM)/.installed
+	$(ECOSYSTEM)/bin/python -m pytest tests/ecosystem/test_table.py --write-table
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -30,5 +37,12 @@ $(STAMP): pyproject.toml Makefile
 		--group test --group lint --group bench
 	@touch $@
 
+$(ECOSYSTEM)/.installed: pyproject.toml dropin/pyproject.toml Makefile
+	$(PYTHON) -m venv $(ECOSYSTEM)
+	$(ECOSYSTEM)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(ECOSYSTEM)/bin/python -m pip install --quiet --disable-pip-version-check --editable . ./dropin \
+		--group ecosystem
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(ECOSYSTEM) .mypy_cache .ruff_cache .pytest_cache .hypothesis
