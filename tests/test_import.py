@@ -22,11 +22,14 @@ LATER = {
     "concurrent.futures",
     "decimal",
     "granian",
+    "http.server",
     "importlib.metadata",
     "itsdangerous",
     "jinja2",
     "multipart",
     "watchfiles",
+    "werkzeug.serving",
+    "werkzeug.test",
 }
 
 
@@ -63,3 +66,39 @@ def test_what_is_left_is_imported_when_it_is_asked_for():
         "app.session_interface.get_signing_serializer(app)"
     )
     assert {"carboy.signing", "itsdangerous"} <= modules_after(signed)
+
+
+def test_werkzeug_is_whole_for_those_who_use_it():
+    for use in (
+        "from werkzeug import Client, Request, Response, run_simple",
+        "import werkzeug; werkzeug.run_simple; werkzeug.Client",
+        "import werkzeug; werkzeug.serving.run_simple; werkzeug.test.Client",
+        "from werkzeug import serving, test",
+        "import werkzeug.serving",
+        "import werkzeug.middleware.proxy_fix",
+        "from werkzeug import *; Client, Request, Response, run_simple",
+        "import copy, inspect, werkzeug; inspect.getmembers(werkzeug)",
+    ):
+        modules_after(f"import carboy; {use}")
+        modules_after(f"{use}; import carboy")
+
+
+def test_nothing_else_of_werkzeug_is_put_off():
+    names = "print(*sorted(n for n in vars(werkzeug) if n[:1] != '_'))"
+    lists = [
+        subprocess.run(
+            [sys.executable, "-c", f"{first}import werkzeug.testapp, werkzeug.middleware; {names}"],
+            check=True,
+            stdout=subprocess.PIPE,
+        ).stdout.split()
+        for first in ("", "import carboy, werkzeug; werkzeug.Client; ")
+    ]
+    assert set(lists[0]) <= set(lists[1])
+
+
+def test_a_name_that_werkzeug_does_not_have_is_missing():
+    import pytest
+    import werkzeug
+
+    with pytest.raises(AttributeError, match="'werkzeug' has no attribute 'nothing'"):
+        werkzeug.nothing  # noqa: B018

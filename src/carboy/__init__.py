@@ -9,6 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import _werkzeug as _werkzeug  # before anything that imports Werkzeug
+
+# isort: split
 from . import json
 from ._version import __version__ as __version__
 from .app import Flask
