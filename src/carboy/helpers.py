@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, AnyStr, NoReturn, overload
 
 from werkzeug.exceptions import abort as _wz_abort
 
-from . import files
+from . import files, old_names
 from .ctx import StreamedInContext
 from .globals import _cv_ctx, _find_app, _find_request_ctx, current_app, session
 from .signals import message_flashed
@@ -33,7 +33,10 @@ def get_debug_flag() -> bool:
     value = os.environ.get("FLASK_DEBUG")
     if value:
         return value.lower() not in {"0", "false", "no"}
-    return os.environ.get("FLASK_ENV") == "development"
+    if os.environ.get("FLASK_ENV") == "development":
+        old_names.deprecated("FLASK_ENV", "Set 'FLASK_DEBUG=1' instead.", stacklevel=4)
+        return True
+    return False
 
 
 def get_load_dotenv(default: bool = True) -> bool:
@@ -110,6 +113,8 @@ def url_for(
     **values: Any,
 ) -> str:
     """The URL of *endpoint* with *values*; see :meth:`carboy.Flask.url_for`."""
+    if _anchor is None and _method is None and _scheme is None and _external is None:
+        return _find_app().url_for(endpoint, **values)
     return _find_app().url_for(
         endpoint,
         _anchor=_anchor,
@@ -195,6 +200,8 @@ def get_flashed_messages(
 
 
 def _prepare_send_file_kwargs(**kwargs: Any) -> dict[str, Any]:
+    if not old_names.FILE_ARGUMENTS.keys().isdisjoint(kwargs):
+        kwargs = old_names.new_file_arguments(kwargs)
     app = _find_app()
     if kwargs.get("max_age") is None:
         kwargs["max_age"] = app.get_send_file_max_age
@@ -216,6 +223,7 @@ def send_file(
     etag: bool | str = True,
     last_modified: datetime | int | float | None = None,
     max_age: None | (int | Callable[[str | None], int | None]) = None,
+    **old: Any,
 ) -> Response:
     """A response with the contents of a file. Never give it a path that the client names.
 
@@ -227,7 +235,11 @@ def send_file(
     :param etag: make an ``ETag``, or use this one
     :param last_modified: a date, or seconds since the epoch; a path's own when left out
     :param max_age: how long it may be cached, in seconds, or a function of the name
+    :param old: arguments by the names that they had in earlier lines of Flask
     """
+    for name in old:
+        if name not in old_names.FILE_ARGUMENTS:
+            raise TypeError(f"send_file() got an unexpected keyword argument {name!r}")
     return files.send_file(  # type: ignore[return-value]
         **_prepare_send_file_kwargs(
             path_or_file=path_or_file,
@@ -238,6 +250,7 @@ def send_file(
             etag=etag,
             last_modified=last_modified,
             max_age=max_age,
+            **old,
         )
     )
 
@@ -271,7 +284,8 @@ def get_root_path(import_name: str) -> str:
         spec = importlib.util.find_spec(import_name)
     except (ImportError, ValueError):
         spec = None
-    if spec is None:
+    # A folder of that name that nobody has imported is a coincidence, not the package.
+    if spec is None or spec.loader is None:
         return os.getcwd()
     if spec.origin is None or not spec.has_location:
         raise RuntimeError(
@@ -281,3 +295,9 @@ def get_root_path(import_name: str) -> str:
             " In this case the root path needs to be explicitly provided."
         )
     return os.path.dirname(os.path.abspath(spec.origin))
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
+
+    def __getattr__(name: str) -> Any:
+        return old_names.find(__name__, name)

@@ -438,6 +438,7 @@ class Pipeline(Scaffold):
         return names
 
     def _preprocess(self, ctx: RequestContext) -> ft.ResponseReturnValue | None:
+        rv: Any
         names = ctx._names or self._names_of(ctx)
         if self.url_value_preprocessors:
             request = ctx.request
@@ -445,9 +446,13 @@ class Pipeline(Scaffold):
                 for preprocess in self.url_value_preprocessors.get(name, ()):
                     preprocess(request.endpoint, request.view_args)
         if self.before_request_funcs:
+            # `self._call(before)`, without a call more for each hook; so in the next two.
+            plain = self._short is not None
             for name in names:
                 for before in self.before_request_funcs.get(name, ()):
-                    rv = self._call(before)
+                    rv = before() if plain else self.ensure_sync(before)()
+                    if type(rv) is CoroutineType:
+                        rv = _run(rv)
                     if rv is not None:
                         return rv  # type: ignore[no-any-return]
         return None
@@ -499,9 +504,11 @@ class Pipeline(Scaffold):
         for after in ctx._after or ():
             response = self._call(after, response)
         if self.after_request_funcs:
+            plain = self._short is not None
             for name in reversed(ctx._names or self._names_of(ctx)):
                 for after in reversed(self.after_request_funcs.get(name, ())):
-                    response = self._call(after, response)
+                    rv: Any = after(response) if plain else self.ensure_sync(after)(response)
+                    response = _run(rv) if type(rv) is CoroutineType else rv
         # Without a cookie there is no session but one that somebody asked for.
         if ctx._session is not None or "HTTP_COOKIE" in ctx.environ or not self._has_lazy_sessions:
             self._save_session(ctx, response)
@@ -529,9 +536,13 @@ class Pipeline(Scaffold):
 
     def _teardown(self, ctx: RequestContext, exc: BaseException | None) -> None:
         if self.teardown_request_funcs:
+            plain = self._short is not None
+            rv: Any
             for name in reversed(ctx._names or self._names_of(ctx)):
                 for teardown in reversed(self.teardown_request_funcs.get(name, ())):
-                    self._call(teardown, exc)
+                    rv = teardown(exc) if plain else self.ensure_sync(teardown)(exc)
+                    if type(rv) is CoroutineType:
+                        _run(rv)
         if request_tearing_down.receivers:
             request_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)
 

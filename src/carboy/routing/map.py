@@ -259,7 +259,9 @@ class Map(routing.Map):
         builders = self._builders.get(endpoint)
         if builders is None:
             builders = self._make_builders(endpoint)
-        if method is None and len(builders) > 1:
+        if method is None and len(builders) == 1:
+            return builders[0].build(values)
+        if method is None:
             path = _first_path(builders, values, default_method)
             if path is not None:
                 return path

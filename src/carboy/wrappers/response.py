@@ -39,9 +39,9 @@ class ResponseHeaders(Headers):
         if type(value) is not str or type(key) is not str or "\n" in value or "\r" in value:
             super().__setitem__(key, value)
             return
-        lower = key.lower()
+        length = len(key)
         for name, _ in self._list:
-            if name.lower() == lower:
+            if len(name) == length and name.lower() == key.lower():
                 super().__setitem__(key, value)
                 return
         self._list.append((key, value))
@@ -66,9 +66,10 @@ class Response(werkzeug.wrappers.Response):
 
     #: Whether making and sending are Werkzeug's own; ``None`` until asked.
     _stock: ClassVar[bool | None] = None
-    # All that ``headers`` will hold, until somebody uses them.
+    # All that ``headers`` will hold, until somebody uses them. A location needs no correction.
     _lazy_type: tuple[str, str] | None = None
     _lazy_length: int
+    _lazy_location: str | None = None
     _headers: Headers | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -159,6 +160,8 @@ class Response(werkzeug.wrappers.Response):
         if self._lazy_type is not None:
             headers: ResponseHeaders = object.__new__(ResponseHeaders)
             headers._list = [self._lazy_type, ("Content-Length", str(self._lazy_length))]
+            if self._lazy_location is not None:
+                headers._list.append(("Location", self._lazy_location))
             self._lazy_type = None
             self._headers = headers
             return headers
@@ -217,6 +220,10 @@ class Response(werkzeug.wrappers.Response):
             if len(body) == 1 and type(body[0]) is bytes and not self._on_close:
                 if self._lazy_type is not None:
                     fields = [self._lazy_type, ("Content-Length", str(self._lazy_length))]
+                    if self._lazy_location is not None:
+                        if self.autocorrect_location_header:
+                            return super().__call__(environ, start_response)
+                        fields.append(("Location", self._lazy_location))
                 else:
                     fields = self._final_headers(len(body[0]))
                 if fields is not None:
@@ -350,14 +357,15 @@ def redirect(location: str, code: int) -> Response:
     """
     if (
         type(location) is not str
-        or "\n" in location
-        or "\r" in location
         or type(code) is not int
+        or not _uri().fullmatch(location)
         or not Response._is_stock()
+        or Response.autocorrect_location_header
     ):
         return werkzeug.utils.redirect(location, code, Response)  # type: ignore[return-value]
     head, middle, tail = _redirect_page()
-    shown = escape(location)
+    # Of what has to be escaped, the pattern lets through no more than these.
+    shown = escape(location) if "&" in location or "'" in location else location
     body = f"{head}{shown}{middle}{shown}{tail}".encode()
     response: Response = object.__new__(Response)
     response._status = _status_lines.get(code) or _status_line(code)
@@ -365,11 +373,7 @@ def redirect(location: str, code: int) -> Response:
     response.response = [body]
     response.direct_passthrough = False
     response._on_close = []
-    headers: ResponseHeaders = object.__new__(ResponseHeaders)
-    headers._list = [
-        _content_types.get("text/html") or _content_type("text/html"),
-        ("Content-Length", str(len(body))),
-        ("Location", location),
-    ]
-    response.headers = headers
+    response._lazy_type = _content_types.get("text/html") or _content_type("text/html")
+    response._lazy_length = len(body)
+    response._lazy_location = location
     return response
