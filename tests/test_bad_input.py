@@ -6,7 +6,9 @@ Every bad request is followed by a good one to the same application, and must le
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -955,6 +957,9 @@ def test_an_application_in_no_module_lives_in_the_working_directory(tmp_path, mo
 def test_an_application_in_a_namespace_package_needs_a_root_path(tmp_path, monkeypatch):
     (tmp_path / "namespace_without_files").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
+    # A folder that only happens to have the name is not the package.
+    assert Flask("namespace_without_files").root_path == os.getcwd()
+    importlib.import_module("namespace_without_files")
     with pytest.raises(RuntimeError) as raised:
         Flask("namespace_without_files")
     assert "No root path can be found for the provided module" in str(raised.value)

@@ -144,6 +144,12 @@ def plain(output: str) -> str:
     return "\n".join(line.rstrip() for line in names.splitlines())
 
 
+def without_details(output: str) -> str:
+    """Leave out what is said in addition, about where was looked."""
+    found = r" \((There is no such module in .*?import path\.|'[^']*')\)(?=\.?$)"
+    return re.sub(found, "", output, flags=re.DOTALL | re.MULTILINE)
+
+
 # The public names
 
 
@@ -158,6 +164,12 @@ def test_public_names_have_the_signatures_of_flask(name: str) -> None:
         return [(each.name, each.kind, each.default) for each in parameters]
 
     assert shape(ours) == shape(theirs)
+
+
+def test_click_is_found_where_programs_also_import_it_from() -> None:
+    from carboy.cli import click
+
+    assert click is sys.modules["click"]
 
 
 def test_importing_carboy_imports_neither_click_nor_granian() -> None:
@@ -190,6 +202,14 @@ FOUND = [
     ("factory.py", FACTORIES, "factory:defaults"),
     ("factory.py", FACTORIES, "factory: defaults ( ) "),
     ("factory.py", FACTORIES, "factory:defaults('x', second=['y', 1])"),
+    ("factory.py", FACTORIES, "factory:create_app(name='a:b')"),
+    ("factory.py", "import flask\nmake = lambda: flask.Flask('a')", "factory:make"),
+    ("factory.py", "from flask import Flask\ncreate_app = Flask('a')", "factory"),
+    ("factory.py", "from flask import Flask\ncreate_app = Flask('a')", "factory:create_app"),
+    ("shop.py", HELLO.replace("app", "shop") + "\napp = 'no application'", "shop.py"),
+    ("a folder/hello.py", HELLO, "a folder/hello.py"),
+    ("folder/deep/hello.py", HELLO, "folder.deep.hello"),
+    ("folder/deep/hello.py", HELLO, "folder/deep/hello"),
 ]
 
 
@@ -242,6 +262,24 @@ NOT_FOUND = [
     ("factory.py", FACTORIES, "factory:nothing"),
     ("factory.py", FACTORIES, "factory:number"),
     ("factory.py", "def create_app(): return 5", "factory"),
+    ("factory.py", FACTORIES, "factory:create_app(*['a'])"),
+    ("factory.py", FACTORIES, "factory:create_app('a')('b')"),
+    ("factory.py", FACTORIES, "factory:create_app('a',"),
+    ("factory.py", FACTORIES, "factory:create_app(a=1, a=2)"),
+    ("factory.py", FACTORIES, "factory:create_app(print)"),
+    ("factory.py", FACTORIES, "factory:defaults:x"),
+    ("factory.py", FACTORIES, "factory::defaults"),
+    ("factory.py", FACTORIES, ":defaults"),
+    ("factory.py", FACTORIES, " factory:defaults"),
+    ("factory.py", "from flask import Flask\nclass Factory: pass", "factory:Factory"),
+    ("factory.py", "async def make(): return 1\nmade = [make]", "factory:made"),
+    ("two.py", "from flask import Flask\na = b = Flask('a')", "two"),
+    ("hello.py", HELLO, "hello.txt"),
+    ("hello.py", HELLO, "nowhere/hello.py"),
+    ("hello.py", HELLO, "/hello.py"),
+    ("hello.py", HELLO, "hello.app"),
+    ("package/__init__.py", "", "package/other.py"),
+    ("namespace/deep/module.py", "", "namespace"),
 ]
 
 
@@ -255,6 +293,14 @@ def test_what_flask_says_about_a_missing_application_is_said_too(
     assert (ours.exit_code, theirs.exit_code) == (2, 2)
     # More may be said, about where and what.
     assert plain(ours.output).startswith(plain(theirs.output).removesuffix("."))
+
+
+def test_arguments_of_a_factory_may_be_spread(project: Project) -> None:
+    project.file("factory.py", FACTORIES)
+    app = "factory:defaults(**{'first': 'a', 'second': 3})"
+    assert "/a/3" in project.run("--app", app, "routes").output
+    output = project.run("--app", "factory:defaults(**['first'])", "routes").output
+    assert "Failed to parse arguments as literal values" in output
 
 
 @pytest.mark.parametrize(
@@ -307,6 +353,27 @@ def test_a_type_error_inside_a_factory_is_not_mistaken_for_a_wrong_call(
     project.file("factory.py", FACTORIES)
     result = project.run("--app", "factory:breaks", "routes")
     assert str(result.exception) == "inside the factory"
+
+
+@pytest.mark.parametrize("text", ["import no_such_module", "from os import nothing"])
+@pytest.mark.parametrize("arguments", [("routes",), ("missing",), ("--help",)])
+def test_an_import_that_fails_is_reported_as_by_flask(
+    project: Project, text: str, arguments: tuple[str, ...]
+) -> None:
+    project.file("broken.py", text)
+    ours = project.run("--app", "broken", *arguments)
+    theirs = project.run_on_flask("--app", "broken", *arguments)
+    frames_of_flask = r'  File "[^"]*site-packages[^"]*", .*\n(?:    .*\n)*'
+    assert plain(ours.output) == plain(re.sub(frames_of_flask, "", theirs.output))
+    assert ours.exit_code == theirs.exit_code
+    assert "Traceback" in ours.output
+
+
+def test_a_call_of_run_while_importing_is_ignored(project: Project) -> None:
+    project.file("hello.py", HELLO + "\napp.run()")
+    ours = project.run("--app", "hello", "routes")
+    same(ours, project.run_on_flask("--app", "hello", "routes"))
+    assert "Ignoring a call to 'app.run()'" in ours.stdout
 
 
 def test_script_info_loads_the_application_once() -> None:
@@ -407,10 +474,178 @@ def test_commands_of_an_application(
     environment = {"FLASK_APP": "program", **environment}
     ours = project.run(*arguments, **environment)
     theirs = project.run_on_flask(*arguments, **environment)
-    details = re.compile(r" \(There is no such module in .*?import path\.\)", re.DOTALL)
-    assert details.sub("", plain(ours.output)) == plain(theirs.output)
+    assert plain(without_details(ours.output)) == plain(theirs.output)
     assert ours.exit_code == theirs.exit_code
     assert type(ours.exception) is type(theirs.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (("user", "--help"), {}),
+        (("user", "nothing"), {}),
+        (("user", "add", "extra"), {}),
+        (("routes", "--app", "program"), {}),
+        (("--debug", "routes"), {}),
+        (("routes", "--debug"), {}),
+        (("--app",), {}),
+        (("--app", "", "routes"), {}),
+        (("gree",), {}),
+        (("--help", "greet"), {}),
+        (("run", "extra"), {}),
+        (("run", "--port"), {}),
+        (("routes", "extra"), {}),
+        (("greet",), {"FLASK_GREET_NAME": "Grace"}),
+        (("routes",), {"FLASK_ROUTES_SORT": "rule"}),
+        (("routes",), {"FLASK_ROUTES_SORT": "colour"}),
+        (("routes",), {"FLASK_ROUTES_ALL_METHODS": "1"}),
+        (("run",), {"FLASK_RUN_PORT": "many"}),
+        (("run",), {"FLASK_RUN_CERT": "nothing"}),
+        (("run",), {"FLASK_RUN_RELOAD": "perhaps"}),
+        (("routes",), {"FLASK_APP": ""}),
+    ],
+)
+def test_options_and_their_variables(
+    project: Project, arguments: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    project.file("program.py", COMMANDS)
+    environment = {"FLASK_APP": "program", **environment}
+    ours = project.run(*arguments, **environment)
+    theirs = project.run_on_flask(*arguments, **environment)
+    assert plain(without_details(ours.output)) == plain(theirs.output)
+    assert ours.exit_code == theirs.exit_code
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "carboy --app program ",
+        "carboy --app program us",
+        "carboy --app program user ",
+        "carboy --app program named d",
+        "carboy --app program routes --sort ",
+        "carboy --app program --no-",
+        "carboy r",
+        "carboy --app nothing ",
+        "carboy run --c",
+    ],
+)
+def test_completion(project: Project, words: str) -> None:
+    project.file("program.py", COMMANDS)
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    asked |= {"_CARBOY_COMPLETE": "bash_complete", "_FLASK_COMPLETE": "bash_complete"}
+    ours, theirs = project.run(**asked), project.run_on_flask(**asked)
+    assert ours.stdout == theirs.stdout
+    assert plain(without_details(ours.stderr)) == plain(theirs.stderr)
+    assert ours.exit_code == theirs.exit_code
+    assert "plain," in ours.stdout or "nothing" in words
+
+
+GROUPS = """
+from contextvars import copy_context
+import click
+from click.testing import CliRunner
+from flask import Flask, current_app, has_app_context
+from flask.cli import AppGroup, FlaskGroup, ScriptInfo
+from flask.cli import pass_script_info, routes_command, shell_command, with_appcontext
+
+def create_app():
+    app = Flask("made")
+    app.add_url_rule("/made", "made")
+    @app.cli.command("own")
+    @click.option("--times", default=1)
+    def own(times):
+        print("own", times, current_app.name, current_app.debug)
+    return app
+
+@click.group(cls=FlaskGroup, create_app=create_app)
+@click.option("--config", default="none", help="A configuration.")
+@pass_script_info
+def script(info, config):
+    "The script of a program."
+    info.data["config"] = config
+
+@script.command()
+@click.argument("value", required=False)
+def top(value):
+    print("top", value, current_app.name)
+
+@script.command(with_appcontext=False)
+@pass_script_info
+def bare(info):
+    print(has_app_context(), info.data, info.create_app is create_app, info.app_import_path)
+
+@script.group()
+def nested():
+    "More commands."
+
+@nested.command("one")
+def one():
+    print("one", current_app.name)
+
+@click.group()
+def of_click():
+    pass
+
+@of_click.command()
+@click.pass_context
+@with_appcontext
+def within(ctx):
+    print("within", current_app.name, ctx.info_name)
+
+of_click.add_command(shell_command)
+of_click.add_command(routes_command)
+
+groups = {
+    "script": (script, {}),
+    "of click": (of_click, {"obj": ScriptInfo(create_app=create_app)}),
+    "without": (of_click, {}),
+    "small": (FlaskGroup(
+        name="small", create_app=create_app,
+        add_default_commands=False, add_version_option=False, set_debug_flag=False,
+    ), {}),
+    "other": (FlaskGroup(
+        name="other", help="Another.", params=[click.Option(["--extra"], expose_value=False)],
+        context_settings={
+            "auto_envvar_prefix": "OTHER", "obj": ScriptInfo(create_app=create_app),
+        },
+    ), {}),
+    "plain": (FlaskGroup(name="plain"), {}),
+}
+arguments = [
+    "", "--help", "routes", "own", "own --times 3", "own --times x", "top", "top x", "bare",
+    "--config z bare", "--debug bare", "nested one", "nested", "within", "--debug own",
+    "--app nothing own", "--app program own", "nothing", "--extra 1 own", "shell",
+]
+variables = {"FLASK_OWN_TIMES": "8", "OTHER_OWN_TIMES": "9", "FLASK_DEBUG": None}
+for name, (group, options) in groups.items():
+    for line in arguments:
+        # Flask leaves an application context behind when it shows the help.
+        result = copy_context().run(
+            CliRunner().invoke,
+            group, line.split(), "print(app.name)", variables, prog_name="prog", **options
+        )
+        print(name, "|", line, "|", result.exit_code, repr(result.exception))
+        print(result.output)
+"""
+
+
+def test_groups_of_a_program_of_its_own(project: Project) -> None:
+    (project.folder / "groups.py").write_text(GROUPS)
+    (project.folder / "program.py").write_text(HELLO)
+    ours, theirs = (
+        subprocess.run(
+            [sys.executable, "-B", *options, "groups.py"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        for options in (("-m", "carboy"), ())
+    )
+    assert theirs.returncode == 0, theirs.stderr
+    assert plain(without_details(ours.stdout)) == plain(theirs.stdout)
+    assert ours.stderr == theirs.stderr
+    assert "own 8 made" in ours.stdout and "own 9 made" in ours.stdout
 
 
 def test_the_help_leaves_no_context_behind(project: Project) -> None:
@@ -521,6 +756,15 @@ def test_without_python_dotenv_there_is_a_hint(
     assert result.stdout.endswith("False None true\n")
 
 
+@pytest.mark.parametrize("options", [(), ("-e", "other.env"), ("-e", "nothing.env"), ("--help",)])
+def test_without_python_dotenv_both_say_the_same(
+    env_files: Project, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(sys.modules, "dotenv", None)
+    arguments = ("--app", "program", *options, "debug")
+    same(env_files.run(*arguments), env_files.run_on_flask(*arguments))
+
+
 def test_an_env_file_that_does_not_exist(env_files: Project) -> None:
     same(env_files.run("-e", "nothing"), env_files.run_on_flask("-e", "nothing"))
 
@@ -546,8 +790,29 @@ app.add_url_rule("/a", "b", subdomain="a")
 
 NO_ROUTES = "from flask import Flask\napp = Flask(__name__, static_folder=None)"
 
+MANY_ROUTES = """
+from flask import Blueprint, Flask
+from werkzeug.routing import Rule
+app = Flask(__name__)
+methods = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+for i in range(300):
+    path, name = "/part" * (i % 30), "long" * (i % 25)
+    app.add_url_rule(f"{path}/{i}/<int:x>", f"{name}_{i}", methods=methods[: 1 + i % 5])
+blueprint = Blueprint("sub", __name__, subdomain="<name>")
+blueprint.add_url_rule("/", "index")
+app.register_blueprint(blueprint)
+app.add_url_rule("/\u00e9/\u00fc", "\u00fcber")
+app.add_url_rule("/built", "built", build_only=True)
+app.add_url_rule("/alias", "built", alias=True)
+app.add_url_rule("/no", "no", methods=[])
+app.add_url_rule("/asked", "asked", methods=["OPTIONS"])
+app.add_url_rule("/old", "old", redirect_to="/new")
+app.url_map.add(Rule("/any", endpoint="any"))
+app.url_map.add(Rule("/socket", endpoint="socket", websocket=True))
+"""
 
-@pytest.mark.parametrize("text", [HELLO, HOSTS, SUBDOMAINS, NO_ROUTES])
+
+@pytest.mark.parametrize("text", [HELLO, HOSTS, SUBDOMAINS, NO_ROUTES, MANY_ROUTES])
 @pytest.mark.parametrize("sort", ["endpoint", "methods", "domain", "rule", "match"])
 @pytest.mark.parametrize("option", [(), ("--all-methods",)], ids=["", "all"])
 def test_routes(project: Project, text: str, sort: str, option: tuple[str, ...]) -> None:

@@ -160,12 +160,15 @@ class Client:
 
     def __init__(self, application: WSGIApplication) -> None:
         self.log: list[int] = []
-        self.callback = WSGICallback(
-            application, lambda environ, status, seconds: self.log.append(status), multithread=True
-        )
+        self.sizes: list[int] = []
+        self.callback = WSGICallback(application, self.note, multithread=True)
         self.status = 0
         self.headers: list[tuple[str, str]] = []
         self.body = b""
+
+    def note(self, environ: WSGIEnvironment, status: int, seconds: float, size: int) -> None:
+        self.log.append(status)
+        self.sizes.append(size)
 
     def get(self, **environ: Any) -> Client:
         given = {
@@ -245,6 +248,7 @@ def test_every_way_to_answer(application: Answer) -> None:
     assert client.headers == [("Content-Type", "text/plain")]
     assert client.body == b"Hello"
     assert client.log == [200]
+    assert client.sizes == [5]
     assert client.callback.active == set()
 
 
@@ -340,7 +344,8 @@ def environment(**given: Any) -> dict[str, Any]:
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         seen.update(environ)
-        return hello(environ, start_response)
+        # In pieces, since after a whole answer the server reads the body to its end.
+        return hello_in_pieces(environ, start_response)
 
     Client(application).get(**given)
     return seen
@@ -383,6 +388,29 @@ def test_the_body_is_a_whole_file() -> None:
     partly = body()
     assert (partly.read(2), partly.readline(), partly.read(-1)) == (b"on", b"e\n", b"two\nthree")
     assert partly.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("size", "expects", "left"),
+    [(200_000, {}, 0), (100 << 20, {}, 36 << 20), (3, {"HTTP_EXPECT": "100-continue"}, 3)],
+)
+def test_what_the_application_does_not_read_is_read_within_reason(
+    size: int, expects: dict[str, str], left: int
+) -> None:
+    class Zeros(OnlyRead):
+        """A body of zeros that takes no memory."""
+
+        def __init__(self) -> None:
+            self.left = size
+
+        def read(self, size: int) -> bytes:
+            size = min(size, self.left)
+            self.left -= size
+            return bytes(size)
+
+    body = Zeros()
+    client = Client(hello).get(CONTENT_LENGTH=str(size), **expects, **{"wsgi.input": body})
+    assert (client.status, body.left) == (200, left)
 
 
 def test_without_a_body_there_is_nothing_to_read() -> None:

@@ -6,14 +6,14 @@ program uses, are imported when they are first asked for, so that ``import carbo
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import _werkzeug as _werkzeug  # before anything that imports Werkzeug
 
 # isort: split
-from . import json
-from ._version import __version__ as __version__
+from . import json, old_names
 from .app import Flask
 from .config import Config
 from .ctx import (
@@ -51,6 +51,7 @@ from .signals import (
 from .wrappers import Request, Response
 
 if TYPE_CHECKING:
+    from ._version import __version__ as __version__
     from .blueprints import Blueprint
     from .flask_alias import install_as_flask
     from .templating import (
@@ -69,9 +70,6 @@ _LATER = {
     "stream_template": ".templating",
     "stream_template_string": ".templating",
 }
-
-#: Names of earlier lines of Flask, and the library that they came from.
-_OLD = {"Markup": "markupsafe", "escape": "markupsafe"}
 
 # So that a star import brings the later ones as well.
 __all__ = [
@@ -129,13 +127,23 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(module, __name__), name)
         setattr(import_module(__name__), name, value)
         return value
-    if (library := _OLD.get(name)) is not None:
-        import warnings
+    if name == "sansio":
+        return sys.modules[__name__]
+    if name == "__version__":
+        return _find_version()
+    return old_names.find(__name__, name)
 
-        warnings.warn(
-            f"'flask.{name}' is deprecated. Import '{name}' from '{library}' instead.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return getattr(import_module(library), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def _find_version() -> str:
+    from ._version import FLASK_VERSION
+    from ._version import __version__ as own
+
+    if sys.modules.get("flask") is not sys.modules[__name__]:
+        return own
+    # Those who ask by this name want to know what this line of Flask can do.
+    old_names.deprecated(
+        "flask.__version__",
+        "Use feature detection or 'importlib.metadata.version(\"flask\")' instead.",
+        stacklevel=3,
+    )
+    return FLASK_VERSION

@@ -65,7 +65,7 @@ def _of_value(app: Flask, rv: object) -> Response:
         return app.json.response(rv)
     if isinstance(rv, HTTPException):
         return _of_error(app, rv)
-    if isinstance(rv, _BODIES):
+    if isinstance(rv, _BODIES) or hasattr(rv, "__aiter__"):
         return app.response_class(rv)  # type: ignore[arg-type]
     if rv is None:
         raise TypeError(

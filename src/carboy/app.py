@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, ValuesView
 from datetime import timedelta
 from functools import cached_property, partial
+from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -22,34 +23,34 @@ from werkzeug.exceptions import Aborter
 from werkzeug.routing import BuildError
 from werkzeug.utils import redirect as _wz_redirect
 
+from . import old_names
+from . import typing as ft
 from .config import Config, ConfigAttribute
-from .ctx import _AppCtxGlobals, _default_template_ctx_processor, _sentinel
-from .gateways.wsgi import wsgi_app
+from .ctx import RequestContext, _AppCtxGlobals, _default_template_ctx_processor, _sentinel
 from .globals import _cv_ctx, _find_request_ctx
 from .helpers import (
     get_debug_flag,
     get_load_dotenv,
 )
 from .json.provider import DefaultJSONProvider, JSONProvider
+from .legacy.attributes import OldApplication
 from .logging import create_logger
-from .pipeline import _STAGES, Pipeline, _outermost_first
+from .pipeline import _STAGES, _outermost_first
 from .routing import Map, Rule
 from .scaffold import _endpoint_from_view_func, find_package, setupmethod
+from .serving import Serving
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .wrappers import Request, Response
 from .wrappers.response import redirect
 
 if TYPE_CHECKING:
     import logging
-    from types import TracebackType
-    from wsgiref.types import StartResponse, WSGIEnvironment
+    from wsgiref.types import WSGIEnvironment
 
     from jinja2 import Environment
     from werkzeug.wrappers import Response as BaseResponse
 
-    from . import typing as ft
     from .blueprints import Blueprint
-    from .ctx import RequestContext
     from .templating import DispatchingJinjaLoader
     from .testing import FlaskClient, FlaskCliRunner
 
@@ -81,7 +82,7 @@ class _Imported:
         return getattr(import_module(self._module, __package__), self._name)
 
 
-class Flask(Pipeline):
+class Flask(OldApplication, Serving):
     """An application: it holds the views, the settings and everything else, and answers requests.
 
     ::
@@ -211,6 +212,7 @@ class Flask(Pipeline):
         self.subdomain_matching = subdomain_matching
         self._got_first_request = False
         self.template_context_processors[None].append(_default_template_ctx_processor)
+        self._heed_old_settings()
         self._add_static_route(static_host, host_matching)
 
     def _add_static_route(self, static_host: str | None, host_matching: bool) -> None:
@@ -276,6 +278,8 @@ class Flask(Pipeline):
         """
         root_path = self.instance_path if instance_relative else self.root_path
         defaults = {**self.default_config, "DEBUG": get_debug_flag()}
+        if env := os.environ.get("FLASK_ENV"):
+            defaults["ENV"] = env
         return self.config_class(root_path, defaults)
 
     def make_aborter(self) -> Aborter:
@@ -688,12 +692,6 @@ class Flask(Pipeline):
 
     # Serving, trying out
 
-    wsgi_app = wsgi_app
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The application as a server calls it: :attr:`wsgi_app`, with its middleware."""
-        return self.wsgi_app(environ, start_response)
-
     def run(
         self,
         host: str | None = None,
@@ -715,9 +713,8 @@ class Flask(Pipeline):
         if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
             print(
                 " * Ignoring a call to 'app.run()' that would block the current"
-                " command.\n   Only call 'app.run()' in an 'if __name__ =="
-                ' "__main__"\' guard.',
-                file=sys.stderr,
+                " 'carboy' CLI command.\n   Only call 'app.run()' in an 'if __name__ =="
+                ' "__main__"\' guard.'
             )
             return
         if get_load_dotenv(load_dotenv):
@@ -771,3 +768,12 @@ class Flask(Pipeline):
 
 
 Flask._plain = {name: getattr(Flask, name) for name in _STAGES}
+
+#: The half of Flask that knows no server is a class of its own there, ``flask.sansio.app.App``.
+App = Flask
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
+
+    def __getattr__(name: str) -> Any:
+        return old_names.find(__name__, name)

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from . import typing as ft
 from .ctx import _sentinel
+from .legacy.attributes import OldBlueprint
 from .scaffold import (
     Scaffold,
     T_after_request,
@@ -28,10 +30,9 @@ from .scaffold import (
 )
 
 if TYPE_CHECKING:
-    from . import typing as ft
     from .app import Flask
 
-DeferredSetupFunction: TypeAlias = "Callable[[BlueprintSetupState], None]"
+DeferredSetupFunction: TypeAlias = Callable[["BlueprintSetupState"], None]
 T_template_filter = TypeVar("T_template_filter", bound="ft.TemplateFilterCallable")
 T_template_test = TypeVar("T_template_test", bound="ft.TemplateTestCallable")
 T_template_global = TypeVar("T_template_global", bound="ft.TemplateGlobalCallable")
@@ -103,7 +104,7 @@ class BlueprintSetupState:
         )
 
 
-class Blueprint(Scaffold):
+class Blueprint(OldBlueprint, Scaffold):
     """A part of an application: views, hooks, templates and files under a common name.
 
     :param name: the prefix of its endpoints; unique within the application, without a dot

@@ -20,9 +20,12 @@ from typing import IO, TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, ove
 
 from werkzeug.utils import import_string
 
+from . import old_names
+
 T = TypeVar("T")
 
 if TYPE_CHECKING:
+    from .app import Flask
 
     class _Configured(Protocol):
         @property
@@ -81,6 +84,42 @@ class Config(dict[str, Any]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {super().__repr__()}>"
+
+    #: The application in which settings of earlier lines of Flask take effect.
+    _app: Callable[[], Flask | None] | None = None
+
+    def __missing__(self, key: str) -> Any:
+        if key in old_names.SETTINGS:
+            default = old_names.SETTINGS[key]
+            return (os.environ.get("FLASK_ENV") or default) if key == "ENV" else default
+        raise KeyError(key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        if key in old_names.SETTINGS:
+            self._heed(key)
+
+    def setdefault(self, key: str, default: Any = None, /) -> Any:
+        """The setting *key*, set to *default* first when there is none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Set the items of a mapping, of an iterable of pairs, and of keyword arguments."""
+        settings = dict(*args, **kwargs)
+        super().update(settings)
+        for key in old_names.SETTINGS.keys() & settings.keys():
+            self._heed(key)
+
+    def _heed(self, key: str) -> None:
+        app = None if self._app is None else self._app()
+        if app is not None:
+            app._heed_old_setting(key, stacklevel=3)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The reference to the application can neither be copied nor be pickled.
+        return {name: value for name, value in vars(self).items() if name != "_app"}
 
     def from_envvar(self, variable_name: str, silent: bool = False) -> bool:
         """Load the Python file whose name is in an environment variable.
@@ -194,6 +233,13 @@ class Config(dict[str, Any]):
             _say_what_was_loaded(error)
             raise
         return self.from_mapping(settings)
+
+    def from_json(self, filename: str | os.PathLike[str], silent: bool = False) -> bool:
+        """Load a file of JSON; :meth:`from_file` with ``json.load`` does the same."""
+        old_names.deprecated(
+            "config.from_json", "Use 'config.from_file(filename, load=json.load)' instead."
+        )
+        return self.from_file(filename, json.load, silent)
 
     def from_mapping(self, mapping: Mapping[str, Any] | None = None, **kwargs: Any) -> bool:
         """Load the items whose keys are in capitals.

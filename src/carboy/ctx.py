@@ -245,6 +245,7 @@ class RequestContext(AppContext):
 
     __slots__ = (
         "_after",
+        "_background",
         "_error",
         "_found",
         "_made",
@@ -264,6 +265,8 @@ class RequestContext(AppContext):
     flashes: list[tuple[str, str]] | None
     _session: SessionMixin | None
     _after: list[AfterRequestCallable[Any]] | None
+    #: What is to run when the request has been answered: functions with their arguments.
+    _background: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] | None
     #: The keys of the registries that concern the endpoint, once they are known.
     _names: tuple[str | None, ...] | None
     #: The application context that was pushed for this one, if it could not be its own.
@@ -287,6 +290,7 @@ class RequestContext(AppContext):
         self.flashes = None
         self._session = session
         self._after = None
+        self._background = None
         self._error = None
         self._g = None
         self._url_adapter = _sentinel
@@ -310,6 +314,7 @@ class RequestContext(AppContext):
         self.flashes = None
         self._session = None
         self._after = None
+        self._background = None
         self._error = None
         self._g = None
         self._url_adapter = _sentinel

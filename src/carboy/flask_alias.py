@@ -15,7 +15,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.abc import Loader
+from importlib.abc import ExecutionLoader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -39,21 +39,47 @@ def carboy_name(name: str) -> str | None:
     return None
 
 
-class _AliasLoader(Loader):
-    """Loads a module by handing out another one that exists under its own name."""
+class _AliasLoader(ExecutionLoader):
+    """Loads a module by handing out another one that exists under its own name.
 
-    def __init__(self, target: str) -> None:
-        self.target = target
+    :param own: the spec of that other one
+    """
+
+    def __init__(self, own: ModuleSpec) -> None:
+        self.own = own
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        module = importlib.import_module(self.target)
-        self.own_spec = module.__spec__
+        module = importlib.import_module(self.own.name)
+        assert module.__spec__ is not None
+        self.own = _own(module.__spec__)
         return module
 
     def exec_module(self, module: ModuleType) -> None:
         # The module ran when it was imported under its own name; only the spec of this
         # second import has to go.
-        module.__spec__ = self.own_spec
+        module.__spec__ = self.own
+
+    def is_package(self, fullname: str) -> bool:
+        return self.own.submodule_search_locations is not None
+
+    # What `python -m flask` and those who look without importing ask for.
+
+    def get_filename(self, fullname: str) -> str:
+        return self._loader.get_filename(self.own.name)
+
+    def get_source(self, fullname: str) -> str | None:
+        return self._loader.get_source(self.own.name)
+
+    @property
+    def _loader(self) -> ExecutionLoader:
+        loader = self.own.loader
+        assert isinstance(loader, ExecutionLoader)
+        return loader
+
+
+def _own(spec: ModuleSpec) -> ModuleSpec:
+    """The spec under a module's own name; another thread may be importing it by an alias."""
+    return spec.loader.own if isinstance(spec.loader, _AliasLoader) else spec
 
 
 class _AliasFinder:
@@ -65,16 +91,20 @@ class _AliasFinder:
         path: Sequence[str] | None = None,
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
+        if fullname == "flask.ext":
+            raise ModuleNotFoundError(
+                "No module named 'flask.ext': extensions are modules of their own, as"
+                " 'flask_login' for 'flask.ext.login'.",
+                name=fullname,
+            )
         name = carboy_name(fullname)
-        own = None if name is None else importlib.util.find_spec(name)
-        if name is None or own is None:
+        found = None if name is None else importlib.util.find_spec(name)
+        if found is None:
             return None
-        return ModuleSpec(
-            fullname,
-            _AliasLoader(name),
-            origin=own.origin,
-            is_package=own.submodule_search_locations is not None,
-        )
+        own = _own(found)
+        spec = ModuleSpec(fullname, _AliasLoader(own), origin=own.origin)
+        spec.submodule_search_locations = own.submodule_search_locations
+        return spec
 
 
 def install_as_flask() -> None:
@@ -85,12 +115,12 @@ def install_as_flask() -> None:
 
     :raises RuntimeError: Flask itself has been imported already
     """
-    for name, module in list(sys.modules.items()):
+    for name in sorted(sys.modules):
         own_name = carboy_name(name)
-        if own_name is not None and module is not sys.modules.get(own_name):
+        if own_name is not None and sys.modules[name] is not sys.modules.get(own_name):
             raise RuntimeError(
                 f"The module {name!r} of Flask itself is already imported (from"
-                f" {getattr(module, '__file__', None)}), so the name can no longer stand"
+                f" {getattr(sys.modules[name], '__file__', None)}), so the name can no longer stand"
                 " for Carboy. Call carboy.install_as_flask() before the first import of"
                 " flask, or start the program with 'python -m carboy program.py' or"
                 " 'carboy run'."

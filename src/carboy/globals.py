@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from werkzeug.local import LocalProxy
 
+from . import old_names
+
 if TYPE_CHECKING:
     from .app import Flask
     from .ctx import AppContext, RequestContext, _AppCtxGlobals
@@ -130,3 +132,9 @@ current_app: Flask = _proxy(_find_app)
 g: _AppCtxGlobals = _proxy(_find_g)
 request: Request = _proxy(_find_request)
 session: SessionMixin = _proxy(_find_session)
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
+
+    def __getattr__(name: str) -> Any:
+        return old_names.find(__name__, name)

@@ -16,6 +16,7 @@ from functools import update_wrapper
 from typing import IO, TYPE_CHECKING, Any, AnyStr, NoReturn, overload
 
 from werkzeug.exceptions import abort as _wz_abort
+from werkzeug.wrappers import Response as BaseResponse
 
 from . import files, old_names
 from .ctx import StreamedInContext
@@ -23,8 +24,6 @@ from .globals import _cv_ctx, _find_app, _find_request_ctx, current_app, session
 from .signals import message_flashed
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Response as BaseResponse
-
     from .wrappers import Response
 
 

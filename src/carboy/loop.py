@@ -1,8 +1,13 @@
-"""The event loop on which ``async def`` views run under a server that knows no ``await``.
+"""Where ``async def`` functions run, and plain ones beside them.
 
-Lives here: one loop for the process, in a thread of its own, started when first needed. As it
-lives on between requests, so do the connection pools and clients that views keep.
-Must not know: what it runs.
+Lives here: :func:`run`, with which a thread has a coroutine run and waits for it, and
+:func:`in_thread`, with which a coroutine has a plain function run and waits for it.
+Must not know: what runs.
+
+How it works: under a server that knows no ``await``, coroutines run on one loop for the process,
+in a thread of its own; as it lives on between requests, so do the connection pools and clients
+that views keep. Under a server with a loop they run on the server's: the context in which a plain
+function runs in a worker thread says whose thread it is.
 """
 
 from __future__ import annotations
@@ -10,24 +15,31 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import Future
-from contextvars import Context, copy_context
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
+#: The loop that waits for what is computed in this context.
+_waiting_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar(
+    "carboy.waiting_loop", default=None
+)
+_MISSING = object()
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run *coroutine* on the loop, in a copy of the caller's context, and wait for its result.
 
+    What it changes in the context is seen by the caller.
+
     :raises RuntimeError: called on the loop itself, which cannot wait for itself
     :raises BaseException: what the coroutine raises
     """
-    loop = _running_loop()
+    loop = _waiting_loop.get() or background_loop()
     if asyncio._get_running_loop() is loop:
         coroutine.close()
         raise RuntimeError(
@@ -52,9 +64,43 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         if not result.done():  # It is the waiting that was interrupted.
             loop.call_soon_threadsafe(lambda: tasks[0].cancel())
         raise
+    finally:
+        _adopt(context)
 
 
-def _running_loop() -> asyncio.AbstractEventLoop:
+async def in_thread(pool: ThreadPoolExecutor, func: Callable[..., T], *args: Any) -> T:
+    """Run a plain function in a worker thread, in a copy of the caller's context.
+
+    What it changes in the context is seen by the caller. :func:`run` leads back from there to the
+    loop of the caller.
+
+    :param pool: the threads
+    :raises BaseException: what the function raises
+    """
+    loop = asyncio.get_running_loop()
+    context = copy_context()
+    try:
+        return await loop.run_in_executor(pool, context.run, _with_loop, loop, func, args)
+    finally:
+        _adopt(context)
+
+
+def _with_loop(loop: asyncio.AbstractEventLoop, func: Callable[..., T], args: tuple[Any, ...]) -> T:
+    token = _waiting_loop.set(loop)
+    try:
+        return func(*args)
+    finally:
+        _waiting_loop.reset(token)
+
+
+def _adopt(context: Context) -> None:
+    for var, value in context.items():
+        if var.get(_MISSING) is not value:
+            var.set(value)
+
+
+def background_loop() -> asyncio.AbstractEventLoop:
+    """The loop of the process for coroutines that no server's loop waits for."""
     global _loop
     if _loop is None:
         with _lock:

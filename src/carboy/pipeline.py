@@ -256,6 +256,9 @@ class Pipeline(Scaffold):
     def _log_failed_finalizing(self) -> None:
         raise NotImplementedError
 
+    def _begin_background(self, tasks: list[Any]) -> None:
+        raise NotImplementedError
+
     # The driver
 
     def open_request(self, environ: WSGIEnvironment) -> RequestContext:

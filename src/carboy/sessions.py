@@ -22,6 +22,7 @@ from werkzeug.datastructures import CallbackDict, Headers
 from werkzeug.http import dump_cookie, http_date
 from werkzeug.sansio.response import Response as _SansIOResponse
 
+from . import old_names
 from .json.tag import TaggedJSONSerializer
 
 if TYPE_CHECKING:
@@ -402,3 +403,9 @@ def _vary_on_cookie(response: Response) -> None:
             response.vary.add("Cookie")
             return
     headers.append(("Vary", "Cookie"))
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
+
+    def __getattr__(name: str) -> Any:
+        return old_names.find(__name__, name)

@@ -7,7 +7,11 @@ first, so that a signal nobody listens to costs one truth test.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from blinker import Namespace
+
+from . import old_names
 
 _signals = Namespace()
 
@@ -41,3 +45,9 @@ appcontext_popped = _signals.signal("appcontext-popped")
 
 message_flashed = _signals.signal("message-flashed")
 """A message was flashed; receives ``message`` and ``category``."""
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
+
+    def __getattr__(name: str) -> Any:
+        return old_names.find(__name__, name)

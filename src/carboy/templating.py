@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from jinja2 import BaseLoader, Template, TemplateNotFound
 from jinja2 import Environment as BaseEnvironment
 
+from . import old_names
 from .ctx import StreamedInContext, has_request_context
 from .ctx import _default_template_ctx_processor as _default_template_ctx_processor
 from .globals import _find_app
@@ -181,3 +182,9 @@ def stream_template_string(source: str, **context: Any) -> Iterator[str]:
     """
     app = _find_app()
     return _stream(app, app.jinja_env.from_string(source), context)
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
+
+    def __getattr__(name: str) -> Any:
+        return old_names.find(__name__, name)

@@ -20,7 +20,9 @@ from click.testing import CliRunner, Result
 from werkzeug.test import Client
 from werkzeug.wrappers import Request as BaseRequest
 
+from . import old_names
 from .ctx import RequestContext
+from .sessions import SessionMixin
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
     from .app import Flask
-    from .sessions import SessionMixin
 
 
 class EnvironBuilder(werkzeug.test.EnvironBuilder):
@@ -222,3 +223,9 @@ class FlaskCliRunner(CliRunner):
         if "obj" not in kwargs:
             kwargs["obj"] = ScriptInfo(create_app=lambda: self.app)
         return super().invoke(self.app.cli if cli is None else cli, args, **kwargs)
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
+
+    def __getattr__(name: str) -> Any:
+        return old_names.find(__name__, name)

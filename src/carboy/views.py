@@ -8,8 +8,9 @@ Must not know: how a view is registered or dispatched.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from . import old_names
 from .globals import current_app, request
 from .typing import ResponseReturnValue, RouteCallable
 
@@ -126,3 +127,9 @@ class MethodView(View):
         if method is None:
             raise AssertionError(f"Unimplemented method {request.method!r}")
         return _call(method, kwargs)
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
+
+    def __getattr__(name: str) -> Any:
+        return old_names.find(__name__, name)

@@ -288,6 +288,21 @@ def test_a_body_that_ends_too_early_is_a_bad_request(shared: Program) -> None:
     assert send(shared, head + b"short", leave=True).startswith(b"HTTP/1.1 400 ")
 
 
+def test_the_answer_to_a_body_that_nobody_reads_arrives(shared: Program) -> None:
+    with closing(http.client.HTTPConnection(*shared.address, PATIENCE)) as connection:
+        for _ in range(2):
+            connection.request("POST", "/", bytes(4_000_000))
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()[:9]) == (405, b"<!doctype")
+
+
+def test_a_client_that_leaves_a_body_nobody_reads(shared: Program) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n"
+    send(shared, head + b"short", leave=True)
+    shared.wait_for("POST / 405")
+    assert shared.get("/").text == "Hello"
+
+
 def test_a_streamed_answer(shared: Program) -> None:
     answer = shared.get("/pieces")
     assert answer.text == "012"

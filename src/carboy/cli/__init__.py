@@ -11,6 +11,9 @@ Names, signatures and behaviour are those of ``flask.cli``. Nothing here is impo
 
 from __future__ import annotations
 
+# Programs take Click from here too: `from flask.cli import click`.
+import click as click
+
 from .commands import (
     cli,
     main,
@@ -31,6 +34,7 @@ from .discovery import (
 from .environment import load_dotenv
 from .groups import AppGroup, FlaskGroup, with_appcontext
 from .options import CertParamType, SeparatedPathType, get_version
+from .options import version_option as _make_version_option
 
 __all__ = [
     "AppGroup",
@@ -52,5 +56,8 @@ __all__ = [
     "run_command",
     "shell_command",
     "show_server_banner",
+    "version_option",
     "with_appcontext",
 ]
+
+version_option = _make_version_option()

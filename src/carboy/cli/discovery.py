@@ -129,10 +129,11 @@ def _parse_reference(text: str) -> tuple[str, list[Any], dict[str, Any]]:
         raise NoAppException(f"Function reference must be a simple name: {text!r}.")
     try:
         args = [ast.literal_eval(value) for value in expression.args]
-        kwargs = {
-            str(keyword.arg): ast.literal_eval(keyword.value) for keyword in expression.keywords
-        }
-    except ValueError:
+        kwargs: dict[str, Any] = {}
+        for keyword in expression.keywords:
+            value = ast.literal_eval(keyword.value)
+            kwargs.update(value if keyword.arg is None else {keyword.arg: value})
+    except (TypeError, ValueError):
         raise NoAppException(f"Failed to parse arguments as literal values: {text!r}.") from None
     return expression.func.id, args, kwargs
 

@@ -50,8 +50,12 @@ def _set_debug(ctx: click.Context, param: click.Option, value: bool) -> bool | N
 
 
 def _load_env_file(ctx: click.Context, param: click.Option, value: str | None) -> str | None:
-    if value is not None and util.find_spec("dotenv") is None:
-        raise click.BadParameter("python-dotenv must be installed to load an env file.")
+    if value is not None:
+        try:
+            import dotenv  # noqa: F401
+        except ImportError:
+            message = "python-dotenv must be installed to load an env file."
+            raise click.BadParameter(message) from None
     defaults = ctx.ensure_object(ScriptInfo).load_dotenv_defaults
     if value is not None or defaults:
         load_dotenv(value, load_defaults=defaults)

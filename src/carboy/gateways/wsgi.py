@@ -31,3 +31,5 @@ def wsgi_app(
         return self.respond(ctx)(environ, start_response)
     finally:
         self.conclude(ctx)
+        if ctx._background is not None:
+            self._begin_background(ctx._background)

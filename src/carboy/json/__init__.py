@@ -12,6 +12,7 @@ from __future__ import annotations
 import json as _json
 from typing import IO, TYPE_CHECKING, Any, AnyStr
 
+from .. import old_names
 from ..globals import _cv_ctx, current_app
 from .provider import _default
 
@@ -80,3 +81,9 @@ def jsonify(*args: Any, **kwargs: Any) -> Response:
     :raises RuntimeError: there is no application context
     """
     return current_app.json.response(*args, **kwargs)
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
+
+    def __getattr__(name: str) -> Any:
+        return old_names.find(__name__, name)

@@ -1,4 +1,4 @@
-"""Where to listen: from a host and a port to a bound socket, and its address as a URL.
+"""Where to listen: from a host and a port, or a path, to a bound socket, and its address as a URL.
 
 Must not know: the server, the application.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import stat
 
 #: How many connections may wait to be accepted.
 BACKLOG = 1024
@@ -19,18 +20,19 @@ ANY_HOST = frozenset({"0.0.0.0", "::"})
 class CannotListen(OSError):
     """No socket could be bound to an address.
 
-    :param host: the host as it was given
-    :param port: the port as it was given
+    :param host: the host as it was given, or the path of a Unix socket
+    :param port: the port as it was given; ``None`` for a Unix socket
     :param reason: what the operating system says, or what is wrong with the address
     :param advice: what to do, a whole sentence; may be empty
     """
 
-    def __init__(self, host: str, port: int, reason: str, advice: str = "") -> None:
+    def __init__(self, host: str, port: int | None, reason: str, advice: str = "") -> None:
         self.host = host
         self.port = port
         self.reason = reason
         self.advice = advice
-        super().__init__(f"Cannot listen on {host} port {port}: {reason}. {advice}".rstrip())
+        place = host if port is None else f"{host} port {port}"
+        super().__init__(f"Cannot listen on {place}: {reason}. {advice}".rstrip())
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -64,6 +66,45 @@ def bind(host: str, port: int) -> socket.socket:
         sock.close()
         raise CannotListen(host, port, *_explain(error)) from None
     return sock
+
+
+def bind_unix(path: str) -> socket.socket:
+    """A socket that listens on a path.
+
+    What a server that has gone left there is replaced.
+
+    :raises CannotListen: with a sentence for the user
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if os.path.exists(path):
+            _remove_stale(path)
+        sock.bind(path)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        if isinstance(error, CannotListen):
+            raise
+        raise CannotListen(path, None, error.strerror or str(error), "Check --uds.") from None
+    return sock
+
+
+def _remove_stale(path: str) -> None:
+    """Remove the socket of a server that has gone."""
+    if not stat.S_ISSOCK(os.stat(path).st_mode):
+        raise CannotListen(path, None, "there is a file that is no socket", "Check --uds.")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+    raise CannotListen(
+        path,
+        None,
+        "the socket is in use by another program",
+        "Stop that program, or choose another path with --uds.",
+    )
 
 
 def _explain(error: OSError) -> tuple[str, str]:

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PIECE = 64 * 1024
+#: How many pieces of a body are read for nobody: 64 MiB of them.
+UNREAD_PIECES = 1024
+
 
 class ResponseTaker(Protocol):
     """What takes an answer to the client: Granian's side of one request."""
@@ -60,6 +64,17 @@ class _Body(io.RawIOBase):
         return len(data)
 
 
+def _read_on(source: Any) -> None:
+    """Read what the application has left of a body, within reason.
+
+    A connection that closes while bytes are still on their way is reset, and a reset can overtake
+    the answer: the client would never read the 413, the 403 or the redirect that it was sent.
+    """
+    for _ in range(UNREAD_PIECES):
+        if not source.read(PIECE):
+            return
+
+
 class _Answer:
     """What the application says through ``start_response`` and ``write``."""
 
@@ -79,33 +94,35 @@ class _Answer:
         if not 100 <= code <= 999:
             raise ValueError(f"A status has three digits, not {status!r}")
         self.status = code
-        self.headers = [pair for pair in headers if _is_sendable(pair)]
+        self.headers = headers
+        for _, value in headers:
+            if not value.isascii():
+                self.headers = _sendable(headers)
+                break
         return self.written.append
 
 
-def _is_sendable(header: tuple[str, str]) -> bool:
-    """Whether the server can send a header; it would leave out any other without a word."""
-    name, value = header
-    if value.isascii():
-        return True
-    logger.warning("The header %s is not sent: %r is not ASCII.", name, value)
-    return False
+def _sendable(headers: Headers) -> Headers:
+    """The headers that the server can send; it would leave out any other without a word."""
+    kept = []
+    for name, value in headers:
+        if value.isascii():
+            kept.append((name, value))
+        else:
+            logger.warning("The header %s is not sent: %r is not ASCII.", name, value)
+    return kept
 
 
 class _Pieces:
-    """An answer that goes out piece by piece; calls *when_closed* once it is over."""
+    """An answer that goes out piece by piece."""
 
     # The server looks `__next__` up on the object, so an attribute saves a call a piece.
-    __slots__ = ("__next__", "_body", "_when_closed")
+    __slots__ = ("__next__", "_body", "when_closed")
 
-    def __init__(
-        self,
-        body: Iterable[bytes],
-        pieces: Iterator[bytes],
-        when_closed: Callable[[], None],
-    ) -> None:
+    def __init__(self, body: Iterable[bytes], pieces: Iterator[bytes]) -> None:
         self._body = body
-        self._when_closed = when_closed
+        #: Called once the answer is over.
+        self.when_closed: Callable[[], None] | None = None
         self.__next__ = pieces.__next__
 
     def __iter__(self) -> Iterator[bytes]:
@@ -115,7 +132,8 @@ class _Pieces:
         try:
             _close(self._body)
         finally:
-            self._when_closed()
+            if self.when_closed is not None:
+                self.when_closed()
 
 
 def _close(body: Iterable[bytes]) -> None:
@@ -129,11 +147,21 @@ class WSGICallback:
     :param application: the WSGI application
     :param log: called when a request is over
     :param multithread: whether several threads may call the application at a time
+    :param multiprocess: whether other processes serve the same application
     """
 
-    def __init__(self, application: WSGIApplication, log: AccessLog, *, multithread: bool) -> None:
+    def __init__(
+        self,
+        application: WSGIApplication,
+        log: AccessLog | None,
+        *,
+        multithread: bool,
+        multiprocess: bool = False,
+    ) -> None:
         self.application = application
         self.log = log
+        #: Whether each answer is the last one on its connection, because the server stops.
+        self.closing = False
         #: The threads that are serving a request now.
         self.active: set[int] = set()
         self._common: WSGIEnvironment = {
@@ -141,28 +169,40 @@ class WSGICallback:
             "SCRIPT_NAME": "",
             "SERVER_SOFTWARE": "Granian",
             "wsgi.errors": sys.stderr,
-            "wsgi.multiprocess": False,
+            "wsgi.multiprocess": multiprocess,
             "wsgi.multithread": multithread,
             "wsgi.run_once": False,
             "wsgi.version": (1, 0),
         }
 
     def __call__(self, taker: ResponseTaker, environ: WSGIEnvironment) -> None:
+        """Answer a request, and count as active meanwhile."""
         thread = get_ident()
         self.active.add(thread)
         try:
-            self._serve(taker, environ)
+            self.answer(taker, environ)
         finally:
             self.active.discard(thread)
 
-    def _serve(self, taker: ResponseTaker, environ: WSGIEnvironment) -> None:
-        started = perf_counter()
-        self._complete(environ)
+    def answer(self, taker: ResponseTaker, environ: WSGIEnvironment) -> None:
+        """Answer a request."""
+        log = self.log
+        started = 0.0 if log is None else perf_counter()
+        environ.update(self._common)
+        if environ["SERVER_PROTOCOL"] == "HTTP/1":
+            environ["SERVER_PROTOCOL"] = "HTTP/1.0"
+        if not environ["HTTP_HOST"]:
+            del environ["HTTP_HOST"]
+        source = None
+        if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+            source = _take_body(environ)
+        else:
+            environ["wsgi.input"] = io.BytesIO()
         answer = _Answer()
         try:
             body = self.application(environ, answer.start)
             if isinstance(body, list):
-                data = b"".join(answer.written + body)
+                data = b"".join(answer.written + body if answer.written else body)
             else:
                 pieces = iter(body)
                 # A generator calls start_response only when asked for its first piece.
@@ -176,30 +216,59 @@ class WSGICallback:
             answer = _Answer()
             body = list(InternalServerError()(environ, answer.start))
             data = b"".join(body)
-
-        def over() -> None:
-            self.log(environ, answer.status, perf_counter() - started)
-
-        if isinstance(body, list):
-            # Before it is sent, so that lines come in the order in which answers do.
-            over()
-            taker.response_bytes(answer.status, answer.headers, data)
-        else:
-            pieces_out = _Pieces(body, pieces, over)
-            taker.response_iter(answer.status, answer.headers, pieces_out)
-
-    def _complete(self, environ: WSGIEnvironment) -> None:
-        """Put in what the server leaves out and set right what it has different."""
-        environ.update(self._common)
-        if environ["SERVER_PROTOCOL"] == "HTTP/1":
-            environ["SERVER_PROTOCOL"] = "HTTP/1.0"
-        if not environ["HTTP_HOST"]:
-            del environ["HTTP_HOST"]
-        if "HTTP_TRANSFER_ENCODING" in environ:
-            # The server knows where a body of unknown length ends; for one of known length
-            # Werkzeug is left to count, so that it notices a client that went away.
-            environ["wsgi.input_terminated"] = True
-        elif "CONTENT_LENGTH" not in environ:
-            environ["wsgi.input"] = io.BytesIO()
+        if self.closing:
+            answer.headers = last_on_connection(answer.headers)
+        if not isinstance(body, list):
+            self._answer_in_pieces(taker, environ, answer, _Pieces(body, pieces), started)
             return
-        environ["wsgi.input"] = io.BufferedReader(_Body(environ["wsgi.input"]))
+        # Whoever expects a 100 has sent nothing yet, and reading on would ask for it.
+        if source is not None and "HTTP_EXPECT" not in environ:
+            _read_on(source)
+        # Before it is sent, so that lines come in the order in which answers do.
+        if log is not None:
+            log(environ, answer.status, perf_counter() - started, len(data))
+        taker.response_bytes(answer.status, answer.headers, data)
+
+    def _answer_in_pieces(
+        self,
+        taker: ResponseTaker,
+        environ: WSGIEnvironment,
+        answer: _Answer,
+        pieces: _Pieces,
+        started: float,
+    ) -> None:
+        if (log := self.log) is not None:
+            size = 0
+
+            def counted(pieces: Callable[[], bytes]) -> Callable[[], bytes]:
+                def next_piece() -> bytes:
+                    nonlocal size
+                    piece = pieces()
+                    size += len(piece)
+                    return piece
+
+                return next_piece
+
+            pieces.__next__ = counted(pieces.__next__)
+            pieces.when_closed = lambda: log(environ, answer.status, perf_counter() - started, size)
+        taker.response_iter(answer.status, answer.headers, pieces)
+
+
+def _take_body(environ: WSGIEnvironment) -> Any:
+    """Make a file of the body of a request.
+
+    :returns: the server's side of the body
+    """
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        # The server knows where a body of unknown length ends; for one of known length
+        # Werkzeug is left to count, so that it notices a client that went away.
+        environ["wsgi.input_terminated"] = True
+    source = environ["wsgi.input"]
+    environ["wsgi.input"] = io.BufferedReader(_Body(source))
+    return source
+
+
+def last_on_connection(headers: Headers) -> Headers:
+    """The headers of an answer after which the connection is closed."""
+    kept = [pair for pair in headers if pair[0].lower() != "connection"]
+    return [*kept, ("Connection", "close")]

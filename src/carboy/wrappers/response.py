@@ -13,10 +13,10 @@ overridden in a subclass, goes Werkzeug's own way.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import werkzeug.utils
 import werkzeug.wrappers
@@ -27,6 +27,7 @@ from werkzeug.utils import get_content_type
 
 from .. import json
 from ..globals import _cv_ctx
+from .async_body import AsyncBody
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -95,6 +96,8 @@ class Response(werkzeug.wrappers.Response):
             or not self.automatically_set_content_length
             or (mimetype is None and (mimetype := self.default_mimetype) is None)
         ):
+            if hasattr(response, "__aiter__"):
+                response = AsyncBody(cast("AsyncIterable[str | bytes]", response))
             super().__init__(response, status, headers, mimetype, content_type, direct_passthrough)
             return
         if status is None:

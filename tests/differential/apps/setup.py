@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
 from ..asking import get
 
@@ -174,101 +172,3 @@ def probe_registries_of_a_new_application(flask: ModuleType) -> object:
             *("url_default_functions", "url_value_preprocessors"),
         )
     }
-
-
-ORACLE = importlib.import_module("flask")
-MODULES = (
-    *("app", "blueprints", "cli", "config", "ctx", "globals", "helpers", "json"),
-    *("json.provider", "json.tag", "logging", "sessions", "signals", "templating"),
-    *("testing", "typing", "views", "wrappers", "debughelpers"),
-)
-
-
-def probe_no_public_name_of_flask_is_missing(flask: ModuleType) -> object:
-    missing = [
-        name
-        for name in _public(ORACLE)
-        if not isinstance(vars(ORACLE)[name], ModuleType) and not hasattr(flask, name)
-    ]
-    for module in MODULES:
-        theirs = importlib.import_module(f"{ORACLE.__name__}.{module}")
-        ours = importlib.import_module(f"{flask.__name__}.{module}")
-        missing += [
-            f"{module}.{name}"
-            for name in _public(theirs)
-            if getattr(vars(theirs)[name], "__module__", "") == theirs.__name__
-            and not isinstance(vars(theirs)[name], TypeVar)
-            and not hasattr(ours, name)
-        ]
-    return missing
-
-
-def probe_no_public_member_of_a_class_is_missing(flask: ModuleType) -> object:
-    places = [
-        *("app.Flask", "blueprints.Blueprint", "blueprints.BlueprintSetupState"),
-        *("wrappers.Request", "wrappers.Response", "config.Config", "ctx.AppContext"),
-        *("ctx.RequestContext", "ctx._AppCtxGlobals", "sessions.SessionInterface"),
-        *("sessions.SecureCookieSession", "sessions.SecureCookieSessionInterface"),
-        *("sessions.SessionMixin", "json.provider.JSONProvider", "views.MethodView"),
-        *("json.provider.DefaultJSONProvider", "json.tag.TaggedJSONSerializer"),
-        *("json.tag.JSONTag", "testing.FlaskClient", "testing.FlaskCliRunner"),
-        *("testing.EnvironBuilder", "templating.Environment", "views.View"),
-        *("templating.DispatchingJinjaLoader", "cli.FlaskGroup", "cli.AppGroup"),
-        *("cli.ScriptInfo", "cli.NoAppException"),
-    ]
-    return {
-        place: [
-            name
-            for name in _public(_found(ORACLE, place))
-            if not hasattr(_found(flask, place), name)
-        ]
-        for place in places
-    }
-
-
-def probe_the_same_parameters(flask: ModuleType) -> object:
-    """What may be given to each public function and method of Flask."""
-    found = {}
-    for module in MODULES:
-        theirs = importlib.import_module(f"{ORACLE.__name__}.{module}")
-        for name in _public(theirs):
-            value = vars(theirs)[name]
-            if getattr(value, "__module__", "") != theirs.__name__:
-                continue
-            if isinstance(value, type):
-                members = [f"{name}.{member}" for member in _public(value)]
-                names = [name, *members]
-            else:
-                names = [name]
-            for path in names:
-                place = f"{module}.{path}"
-                if callable(_found(ORACLE, place)):
-                    found[place] = _parameters(_found(flask, place))
-    return found
-
-
-def _parameters(function: object) -> object:
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return callable(function)
-    return [
-        (parameter.name, parameter.kind.name, parameter.default is parameter.empty)
-        for parameter in signature.parameters.values()
-    ]
-
-
-def _public(owner: object) -> list[str]:
-    return [name for name in dir(owner) if not name.startswith("_")]
-
-
-def _found(flask: ModuleType, place: str) -> Any:
-    names = place.split(".")
-    for length in range(len(names) - 1, 0, -1):
-        name = ".".join(names[:length])
-        if name in MODULES:
-            found = importlib.import_module(f"{flask.__name__}.{name}")
-            for attribute in names[length:]:
-                found = getattr(found, attribute, None)
-            return found
-    raise LookupError(place)

@@ -68,7 +68,8 @@ class Books(MethodView):
         return {
             "books": [book.to_dict() for book in page],
             "total": page.total,
-            "next": page.has_next and url_for(".books", page=page.next_num, _external=True),
+            "next": page.has_next
+            and url_for(".books", page=page.next_num, per_page=page.per_page, _external=True),
         }
 
     def post(self):

@@ -1,0 +1,210 @@
+"""Answer a request on an event loop: the stages of ``pipeline`` for an ``async def`` view.
+
+Lives here: the second driver of the pipeline's stages.
+Must not know: the stages themselves, which are the pipeline's; servers.
+
+How it works: what is plain, and may therefore wait for a database, runs in a worker thread, all
+the hooks of a stage in one hop. What is ``async def`` runs on the loop. A stage without hooks
+costs no more than a look.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from inspect import iscoroutinefunction
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import HTTPException
+
+from .globals import _cv_ctx
+from .loop import in_thread
+from .pipeline import _METHODS_WITH_VIEWS, _answers_options
+from .sessions import SecureCookieSessionInterface
+from .signals import (
+    appcontext_popped,
+    appcontext_tearing_down,
+    request_finished,
+    request_started,
+    request_tearing_down,
+)
+
+if TYPE_CHECKING:
+    from . import typing as ft
+    from .app import Flask
+    from .ctx import RequestContext
+    from .wrappers import Response
+
+
+# As often as a request asks: iscoroutinefunction() takes a microsecond for each.
+@functools.lru_cache(maxsize=4096)
+def is_async(func: Callable[..., Any]) -> bool:
+    """Whether calling *func* gives a coroutine, as far as it can be told without calling it."""
+    while isinstance(func, functools.partial):
+        func = func.func
+    return iscoroutinefunction(func) or iscoroutinefunction(getattr(func, "__call__", None))  # noqa: B004
+
+
+async def respond(app: Flask, ctx: RequestContext) -> Response:
+    """What ``app.respond(ctx)`` does, on the running loop.
+
+    The caller must :func:`conclude` whatever happens.
+
+    :param ctx: the context of a request to an application that overrides no stage
+    """
+    try:
+        short = app._short
+        assert short is not None
+        environ = ctx.environ
+        ctx._enter()
+        if not short.lazy_sessions and ctx._session is None:
+            await in_thread(app._threads, ctx._open_session)
+        app._match(ctx, environ, short)
+        app._got_first_request = True
+        rv: Any = None
+        try:
+            if request_started.receivers:
+                await in_thread(app._threads, _send, request_started, app)
+            if app.before_request_funcs or app.url_value_preprocessors:
+                rv = await _preprocess(app, ctx)
+            if rv is None:
+                request = ctx._request
+                if request is None:
+                    rule, args = ctx._found  # type: ignore[misc]
+                else:
+                    if request.routing_exception is not None:
+                        app.raise_routing_exception(request)
+                    rule, args = request.url_rule, request.view_args
+                if (
+                    environ["REQUEST_METHOD"] not in _METHODS_WITH_VIEWS
+                    and ctx.request.method == "OPTIONS"
+                    and _answers_options(rule)
+                ):
+                    rv = app.make_default_options_response()
+                else:
+                    rv = short.view_functions[rule.endpoint](**args)
+                    if type(rv) is CoroutineType:
+                        rv = await rv
+        except Exception as e:
+            rv = await _handled(app, app.handle_user_exception, e)
+        if type(rv) is str:
+            response = short.of_text(rv)
+        elif type(rv) is dict:
+            response = app.json.response(rv)
+        else:
+            response = app.make_response(rv)
+            rv = None
+        if (
+            ctx._after is not None
+            or app.after_request_funcs
+            or ctx._session is not None
+            or "HTTP_COOKIE" in environ
+        ):
+            response = await _process(app, ctx, response)
+        if request_finished.receivers:
+            await in_thread(app._threads, _send, request_finished, app, response)
+        return response
+    except Exception as e:
+        ctx._error = e
+        return await _handled(app, app.handle_exception, e)  # type: ignore[no-any-return]
+    except BaseException as e:
+        ctx._error = e
+        raise
+
+
+def _send(signal: Any, app: Flask, response: Response | None = None) -> None:
+    more = {} if response is None else {"response": response}
+    signal.send(app, _async_wrapper=app.ensure_sync, **more)
+
+
+async def _preprocess(app: Flask, ctx: RequestContext) -> ft.ResponseReturnValue | None:
+    names = ctx._names or app._names_of(ctx)
+    hooks = [f for name in names for f in app.before_request_funcs.get(name, ())]
+    if any(app.url_value_preprocessors.get(name) for name in names) or not all(
+        map(is_async, hooks)
+    ):
+        return await in_thread(app._threads, app._preprocess, ctx)
+    for hook in hooks:
+        rv: Any = await hook()  # type: ignore[misc]
+        if rv is not None:
+            return rv  # type: ignore[no-any-return]
+    return None
+
+
+async def _process(app: Flask, ctx: RequestContext, response: Response) -> Response:
+    hooks: list[Callable[..., Any]] = list(ctx._after or ())
+    if app.after_request_funcs:
+        for name in reversed(ctx._names or app._names_of(ctx)):
+            hooks.extend(reversed(app.after_request_funcs.get(name, ())))
+    if not all(map(is_async, hooks)):
+        return await in_thread(app._threads, app._process, ctx, response)
+    for hook in hooks:
+        response = await hook(response)
+    if type(app.session_interface) is SecureCookieSessionInterface:
+        app._save_session(ctx, response)
+    else:
+        await in_thread(app._threads, app._save_session, ctx, response)
+    return response
+
+
+async def _handled(app: Flask, handle: Callable[[Exception], Any], e: Exception) -> Any:
+    """What *handle* makes of *e*, in a thread, where the exception is the one being handled."""
+    if isinstance(e, HTTPException) and not app.error_handler_spec:
+        return handle(e)
+    return await in_thread(app._threads, _handle, handle, e, e.__traceback__)
+
+
+def _handle(handle: Callable[[Exception], Any], e: Exception, traceback: Any) -> Any:
+    try:
+        raise e
+    except Exception:
+        # As it was, without this frame.
+        e.__traceback__ = traceback
+        return handle(e)
+
+
+async def conclude(app: Flask, ctx: RequestContext) -> None:
+    """What ``app.conclude(ctx)`` does, on the running loop."""
+    error = ctx._error
+    if error is not None and app.should_ignore_error(error):
+        error = None
+    pushes = ctx._pushes
+    if pushes is None:
+        return
+    if pushes[1] is not None or ctx._app_ctx is not ctx or _cv_ctx.get() is not ctx:
+        ctx.pop(error)
+        return
+    try:
+        if app.teardown_request_funcs or request_tearing_down.receivers:
+            await _teardown(app, ctx, error)
+        request = ctx._request
+        if request is not None:
+            if "files" in request.__dict__:
+                request.close()
+            if (e := request.routing_exception) is not None:
+                e.__traceback__ = None
+    finally:
+        # The application's teardown functions do not see the request any more.
+        ctx._see(pushes[0].old_value)
+        try:
+            if app.teardown_appcontext_funcs or appcontext_tearing_down.receivers:
+                await in_thread(app._threads, app.do_teardown_appcontext, error)
+        finally:
+            _cv_ctx.reset(pushes[0])
+            if appcontext_popped.receivers:
+                appcontext_popped.send(app, _async_wrapper=app.ensure_sync)
+            ctx._forget()
+
+
+async def _teardown(app: Flask, ctx: RequestContext, error: BaseException | None) -> None:
+    hooks = [
+        hook
+        for name in reversed(ctx._names or app._names_of(ctx))
+        for hook in reversed(app.teardown_request_funcs.get(name, ()))
+    ]
+    if request_tearing_down.receivers or not all(map(is_async, hooks)):
+        await in_thread(app._threads, app._teardown, ctx, error)
+        return
+    for hook in hooks:
+        await hook(error)  # type: ignore[misc]
