@@ -245,6 +245,8 @@ class Blueprint(OldBlueprint, Scaffold):
         for registry in (
             "before_request_funcs",
             "after_request_funcs",
+            "before_websocket_funcs",
+            "after_websocket_funcs",
             "teardown_request_funcs",
             "url_default_functions",
             "url_value_preprocessors",

@@ -31,6 +31,7 @@ from typing import (
 )
 
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import NotImplemented as HTTPNotImplemented
 
 from .globals import _cv_ctx
 from .signals import appcontext_popped, appcontext_pushed
@@ -401,6 +402,11 @@ class RequestContext(AppContext):
         try:
             self._found = adapter.match(return_rule=True)  # type: ignore[assignment]
             request.url_rule, request.view_args = self._found  # type: ignore[misc]
+            if request.url_rule.websocket and not hasattr(request, "subprotocol"):
+                raise HTTPNotImplemented(
+                    "This server does not carry WebSockets. Serve the application with"
+                    " 'carboy serve', or as 'app.asgi' on an ASGI server."
+                )
         except HTTPException as e:
             request.routing_exception = e
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .ctx import AppContext, RequestContext, _AppCtxGlobals
     from .sessions import SessionMixin
     from .wrappers import Request
+    from .wrappers.websocket import WebSocket
 
 _cv_ctx: ContextVar[AppContext] = ContextVar("carboy.ctx")
 
@@ -87,6 +88,16 @@ def _find_request() -> Request:
     return request_ctx.request if request_ctx._request is None else request_ctx._request
 
 
+def _find_websocket() -> WebSocket:
+    websocket = _find_request_ctx().request
+    if not hasattr(websocket, "subprotocol"):
+        raise RuntimeError(
+            "This is the request for a page and not a WebSocket. 'websocket' can be used in views"
+            " that are registered with 'websocket(rule)', and 'request' in both."
+        )
+    return websocket  # type: ignore[return-value]
+
+
 def _find_session() -> SessionMixin:
     return _find_request_ctx().session
 
@@ -122,6 +133,9 @@ def _proxy(find: Callable[[], Any]) -> Any:
         def __contains__(self, key: Any) -> bool:
             return key in find()
 
+        def __aiter__(self) -> Any:
+            return find().__aiter__()
+
     Proxy.__name__ = Proxy.__qualname__ = "LocalProxy"
     return Proxy(find)
 
@@ -132,6 +146,7 @@ current_app: Flask = _proxy(_find_app)
 g: _AppCtxGlobals = _proxy(_find_g)
 request: Request = _proxy(_find_request)
 session: SessionMixin = _proxy(_find_session)
+websocket: WebSocket = _proxy(_find_websocket)
 
 
 if not TYPE_CHECKING:  # To a type checker, every name would be one.

@@ -1,7 +1,8 @@
 """Where ``async def`` functions run, and plain ones beside them.
 
 Lives here: :func:`run`, with which a thread has a coroutine run and waits for it, and
-:func:`in_thread`, with which a coroutine has a plain function run and waits for it.
+:func:`in_thread`, with which a coroutine has a plain function run and waits for it, or
+:func:`in_own_thread`.
 Must not know: what runs.
 
 How it works: under a server that knows no ``await``, coroutines run on one loop for the process,
@@ -18,6 +19,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context, ContextVar, copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -83,6 +85,22 @@ async def in_thread(pool: ThreadPoolExecutor, func: Callable[..., T], *args: Any
         return await loop.run_in_executor(pool, context.run, _with_loop, loop, func, args)
     finally:
         _adopt(context)
+
+
+async def in_own_thread(func: Callable[..., T], /, **kwargs: Any) -> T:
+    """:func:`in_thread` for what takes long: in a thread that is made for it."""
+    loop = asyncio.get_running_loop()
+    context = copy_context()
+    done: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            done.set_result(context.run(_with_loop, loop, partial(func, **kwargs), ()))
+        except BaseException as e:
+            done.set_exception(e)
+
+    threading.Thread(target=work, daemon=True).start()
+    return await asyncio.wrap_future(done)
 
 
 def _with_loop(loop: asyncio.AbstractEventLoop, func: Callable[..., T], args: tuple[Any, ...]) -> T:

@@ -34,6 +34,7 @@ R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 T_route = TypeVar("T_route", bound="ft.RouteCallable")
 T_before_request = TypeVar("T_before_request", bound="ft.BeforeRequestCallable")
+T_after_websocket = TypeVar("T_after_websocket", bound="ft.AfterWebSocketCallable")
 T_after_request = TypeVar("T_after_request", bound="ft.AfterRequestCallable[Any]")
 T_teardown = TypeVar("T_teardown", bound="ft.TeardownCallable")
 T_error_handler = TypeVar("T_error_handler", bound="ft.ErrorHandlerCallable")
@@ -92,6 +93,12 @@ class Scaffold:
             dict[int | None, dict[type[Exception], ft.ErrorHandlerCallable]],
         ] = defaultdict(lambda: defaultdict(dict))
         self.before_request_funcs: dict[ft.AppOrBlueprintKey, list[ft.BeforeRequestCallable]] = (
+            defaultdict(list)
+        )
+        self.before_websocket_funcs: dict[ft.AppOrBlueprintKey, list[ft.BeforeRequestCallable]] = (
+            defaultdict(list)
+        )
+        self.after_websocket_funcs: dict[ft.AppOrBlueprintKey, list[ft.AfterWebSocketCallable]] = (
             defaultdict(list)
         )
         self.after_request_funcs: dict[ft.AppOrBlueprintKey, list[ft.AfterRequestCallable[Any]]] = (
@@ -234,6 +241,42 @@ class Scaffold:
     def patch(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
         """:meth:`route` with ``methods=["PATCH"]``."""
         return self._method_route("PATCH", rule, options)
+
+    @setupmethod
+    def websocket(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
+        """Register the decorated function as the view for WebSockets at *rule*.
+
+        ::
+
+            @app.websocket("/ws/<room>")
+            async def chat(room):
+                async for message in websocket:
+                    await websocket.send(message)
+
+        :param rule: a path with variables, as of :meth:`route`
+        :param options: ``endpoint`` and what else ``werkzeug.routing.Rule`` takes
+        """
+        return self._method_route(
+            "GET", rule, {"provide_automatic_options": False, **options, "websocket": True}
+        )
+
+    @setupmethod
+    def before_websocket(self, f: T_before_request) -> T_before_request:
+        """Have *f* called before the view of a WebSocket, after the before-request functions.
+
+        :param f: plain or ``async``; what it returns instead of ``None`` refuses the connection
+        """
+        self.before_websocket_funcs[None].append(f)
+        return f
+
+    @setupmethod
+    def after_websocket(self, f: T_after_websocket) -> T_after_websocket:
+        """Have *f* called when a WebSocket that was accepted has ended.
+
+        :param f: plain or ``async``, without parameters
+        """
+        self.after_websocket_funcs[None].append(f)
+        return f
 
     @setupmethod
     def route(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:

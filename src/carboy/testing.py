@@ -7,7 +7,7 @@ Must not know: how a request runs. It sends one through the WSGI callable as a s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from importlib import metadata
@@ -27,9 +27,11 @@ from .sessions import SessionMixin
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
+    from werkzeug.datastructures import Headers
     from werkzeug.test import TestResponse
 
     from .app import Flask
+    from .websocket_testing import TestWebSocket
 
 
 class EnvironBuilder(werkzeug.test.EnvironBuilder):
@@ -140,6 +142,51 @@ class FlaskClient(Client):
             return builder.get_request()
         finally:
             builder.close()
+
+    def websocket(
+        self,
+        path: str,
+        *args: Any,
+        subprotocols: Iterable[str] = (),
+        timeout: float = 10,
+        **kwargs: Any,
+    ) -> TestWebSocket:
+        """A WebSocket to the application, to be used in a ``with`` statement.
+
+        ::
+
+            with client.websocket("/echo") as websocket:
+                websocket.send("hello")
+                assert websocket.receive() == "hello"
+
+        :param path: as for :class:`EnvironBuilder`, as are *args* and *kwargs*
+        :param subprotocols: what the client offers
+        :param timeout: how long to wait for the application, in seconds
+        :returns: what raises :class:`~carboy.websocket_testing.WebSocketRefused` when it is
+            entered and the application does not accept
+        """
+        from .websocket_testing import TestWebSocket
+
+        kwargs["environ_base"] = self._copy_environ(kwargs.get("environ_base", {}))
+        builder = EnvironBuilder(self.application, path, *args, **kwargs)
+        try:
+            environ = builder.get_environ()
+        finally:
+            builder.close()
+        self._add_cookies_to_wsgi(environ)
+        environ["HTTP_UPGRADE"] = "websocket"
+        environ["HTTP_CONNECTION"] = "upgrade"
+        if subprotocols := list(subprotocols):
+            environ["HTTP_SEC_WEBSOCKET_PROTOCOL"] = ", ".join(subprotocols)
+
+        def keep_cookies(headers: Headers) -> None:
+            self._update_cookies_from_response(
+                environ["HTTP_HOST"].partition(":")[0],
+                environ["PATH_INFO"],
+                headers.getlist("Set-Cookie"),
+            )
+
+        return TestWebSocket(self.application, environ, keep_cookies, timeout)
 
     def open(
         self,

@@ -67,6 +67,7 @@ BeforeFirstRequestCallable = Callable[[], None] | Callable[[], Awaitable[None]]
 BeforeRequestCallable = (
     Callable[[], ResponseReturnValue | None] | Callable[[], Awaitable[ResponseReturnValue | None]]
 )
+AfterWebSocketCallable = Callable[[], None] | Callable[[], Awaitable[None]]
 ShellContextProcessorCallable = Callable[[], dict[str, Any]]
 TeardownCallable = (
     Callable[[BaseException | None], None] | Callable[[BaseException | None], Awaitable[None]]

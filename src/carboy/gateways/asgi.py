@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from ..websocket_driver import serve
+from ..wrappers.websocket import WebSocketClosed
 from .answer import answer
 from .exchange import ClientGone, Fields, environ_of
 
@@ -29,6 +31,8 @@ async def asgi(app: Flask, scope: Scope, receive: Receive, send: Send) -> None:
     kind = scope["type"]
     if kind == "http":
         await answer(app, _HTTP(scope, receive, send))
+    elif kind == "websocket":
+        await serve(app, _WebSocket(scope, receive, send))
     elif kind == "lifespan":
         await _live(app, receive, send)
     else:
@@ -64,8 +68,8 @@ class _HTTP:
         await self._send({"type": "http.response.body", "body": body})
 
     async def start(self, status: int, fields: Fields) -> None:
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        start = {"type": "http.response.start", "status": status}
+        await self._send({**start, "headers": _encoded(fields)})
 
     async def send(self, piece: bytes) -> None:
         try:
@@ -79,6 +83,65 @@ class _HTTP:
 
     async def send_file(self, status: int, fields: Fields, path: str) -> bool:
         return False
+
+
+class _WebSocket:
+    """A ``websocket`` connection."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._answers = "websocket.http.response" in (scope.get("extensions") or {})
+        self.environ = _environ(scope)
+        scheme = self.environ["wsgi.url_scheme"]
+        self.environ["wsgi.url_scheme"] = {"ws": "http", "wss": "https"}.get(scheme, scheme)
+        # Over HTTP/2 the handshake has no such headers (RFC 8441).
+        self.environ["HTTP_UPGRADE"] = "websocket"
+        self.environ["HTTP_CONNECTION"] = "upgrade"
+
+    async def _open(self) -> None:
+        if (await self._receive())["type"] != "websocket.connect":
+            raise WebSocketClosed(1006)
+
+    async def accept(self, subprotocol: str | None, fields: Fields) -> None:
+        await self._open()
+        message = {"type": "websocket.accept", "subprotocol": subprotocol}
+        await self._send({**message, "headers": _encoded(fields)})
+
+    async def refuse(self, status: int, fields: Fields, body: bytes) -> None:
+        await self._open()
+        if not self._answers:
+            # To the client that is a 403.
+            await self._send({"type": "websocket.close", "code": 1008})
+            return
+        start = {"type": "websocket.http.response.start", "status": status}
+        await self._send({**start, "headers": _encoded(fields)})
+        await self._send({"type": "websocket.http.response.body", "body": body})
+
+    async def receive(self) -> str | bytes:
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketClosed(message.get("code") or 1005, message.get("reason") or "")
+        text: str | None = message.get("text")
+        return text if text is not None else message.get("bytes") or b""
+
+    async def send(self, message: str | bytes) -> None:
+        kind = "text" if isinstance(message, str) else "bytes"
+        try:
+            await self._send({"type": "websocket.send", kind: message})
+        except Exception as e:
+            # Servers raise an OSError, or what they always raise when the client is gone.
+            raise WebSocketClosed(1006) from e
+
+    async def close(self, code: int, reason: str) -> None:
+        try:
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        except Exception as e:
+            raise WebSocketClosed(1006) from e
+
+
+def _encoded(fields: Fields) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
 
 
 def _environ(scope: Scope) -> dict[str, Any]:

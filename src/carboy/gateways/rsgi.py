@@ -6,9 +6,12 @@ Must not know: routes, hooks, sessions.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..websocket_driver import serve
+from ..wrappers.websocket import WebSocketClosed
 from .answer import answer
 from .exchange import ClientGone, Fields, environ_of
 
@@ -41,7 +44,10 @@ class Scope(Protocol):
 
 async def rsgi(app: Flask, scope: Scope, protocol: Any) -> None:
     """The application as an RSGI callable."""
-    await answer(app, _HTTP(scope, protocol))
+    if scope.proto == "http":
+        await answer(app, _HTTP(scope, protocol))
+    else:
+        await serve(app, _WebSocket(scope, protocol))
 
 
 class _HTTP:
@@ -86,6 +92,53 @@ class _HTTP:
     async def send_file(self, status: int, fields: Fields, path: str) -> bool:
         self._protocol.response_file(status, fields, path)
         return True
+
+
+class _WebSocket:
+    """A WebSocket connection. RSGI carries neither subprotocols nor codes and reasons of closing,
+    no headers with an acceptance, and no body with a refusal."""
+
+    def __init__(self, scope: Scope, protocol: Any) -> None:
+        self._protocol = protocol
+        self._transport: Any = None
+        self.environ = _environ(scope)
+
+    async def accept(self, subprotocol: str | None, fields: Fields) -> None:
+        if subprotocol is not None or fields:
+            what = "a subprotocol" if subprotocol is not None else f"the header {fields[0][0]!r}"
+            warnings.warn(
+                f"A WebSocket was to be accepted with {what}, which RSGI does not carry, so the"
+                " client does not get it. Serve with '--interface asgi'.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        self._transport = await self._protocol.accept()
+
+    async def refuse(self, status: int, fields: Fields, body: bytes) -> None:
+        self._protocol.close(status)
+
+    async def receive(self) -> str | bytes:
+        try:
+            message = await self._transport.receive()
+        except Exception as e:
+            raise WebSocketClosed(1006) from e
+        if message.kind == 0:
+            raise WebSocketClosed
+        return message.data  # type: ignore[no-any-return]
+
+    async def send(self, message: str | bytes) -> None:
+        try:
+            if isinstance(message, str):
+                await self._transport.send_str(message)
+            else:
+                await self._transport.send_bytes(message)
+        except Exception as e:
+            raise WebSocketClosed(1006) from e
+
+    async def close(self, code: int, reason: str) -> None:
+        self._protocol.close(code)
+        # Granian closes the connection when nobody holds it any more.
+        self._transport = None
 
 
 def _environ(scope: Scope) -> dict[str, Any]:
