@@ -368,3 +368,22 @@ def test_a_tag_must_say_how():
         with pytest.raises(NotImplementedError):
             method(1)
     assert TagDict(tag.serializer).tag({" t": 1}) == {" di": {" t__": 1}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('{"a": 1}', "[1]", "1", " {}", "{} ", '{"a":', "nope", "", "[1,]", "\ufeff{}", "[1] x"),
+        *(b'{"a":"\xc3\xa9"}', b'{"a":"\xff"}', b"\xef\xbb\xbf{}", b"{", b"[", b"NaN", b'"x"'),
+        *("{}".encode(code) for code in ("utf-16", "utf-16-le", "utf-32-le", "utf-32-be")),
+        bytearray(b"{}"),
+    ],
+)
+def test_json_is_read_as_the_standard_library_reads_it(text):
+    def outcome(read):
+        try:
+            return read(text)
+        except ValueError as e:
+            return type(e), str(e)
+
+    assert outcome(Flask(__name__).json.loads) == outcome(json.loads)

@@ -112,6 +112,27 @@ def _default(o: Any) -> Any:
     raise TypeError(f"Object of type {type(o).__name__} is not JSON serializable")
 
 
+_scan_once = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+
+
+def _loads(s: str | bytes) -> Any:
+    """What ``json.loads(s)`` gives, which looks for white space around it and for other
+    encodings than UTF-8 before it begins."""
+    text = s
+    if type(text) is bytes and text[:1] in _OPENING and text[1:2] != b"\0":
+        text = text.decode("utf-8", "surrogatepass")
+    if type(text) is not str:
+        return json.loads(s)
+    try:
+        value, end = _scan_once(text, 0)
+    except StopIteration:
+        return json.loads(s)
+    return value if end == len(text) else json.loads(s)
+
+
+_OPENING = frozenset({b"{", b"["})
+
+
 @lru_cache(maxsize=64)
 def _encode_with(
     default: Callable[[Any], Any] | None,
@@ -206,7 +227,7 @@ class DefaultJSONProvider(JSONProvider):
         :raises ValueError: it is not JSON, or is nested deeper than Python can follow
         """
         try:
-            return json.loads(s, **kwargs)
+            return json.loads(s, **kwargs) if kwargs else _loads(s)
         except RecursionError:
             raise ValueError("The JSON is nested too deeply.") from None
 
