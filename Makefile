@@ -8,13 +8,19 @@ STAMP := $(VENV)/.installed
 # Where extensions run on Carboy's drop-in and Flask itself never enters.
 ECOSYSTEM := $(VENV)-ecosystem
 
-.PHONY: run test extensions-table lint bench clean
+.PHONY: run test suite ecosystem extensions-table lint bench clean
 
 run: $(STAMP)
 	$(BIN)/carboy --app examples/quickstart/quickstart.py run
 
-test: $(STAMP) $(ECOSYSTEM)/.installed
+test: suite ecosystem
+
+# Carboy's own tests.
+suite: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+# Extensions and programs of others.
+ecosystem: $(ECOSYSTEM)/.installed
 	$(ECOSYSTEM)/bin/python -m pytest tests/ecosystem
 
 # Write the table of docs/extensions.md anew.

@@ -22,6 +22,7 @@ from click.testing import CliRunner, Result
 import carboy
 import carboy.cli
 from carboy.cli import NoAppException, ScriptInfo, commands
+from carboy.server import Settings
 
 HELLO = """
 from flask import Flask
@@ -141,7 +142,9 @@ def same(one: Result, other: Result) -> None:
 
 def plain(output: str) -> str:
     names = re.sub(r"(?i)carboy|flask", "X", output)
-    return "\n".join(line.rstrip() for line in names.splitlines())
+    # The one command that Flask has not.
+    shared = re.sub(r"^(  serve .*|plain,serve)\n", "", names, flags=re.MULTILINE)
+    return "\n".join(line.rstrip() for line in shared.splitlines())
 
 
 def without_details(output: str) -> str:
@@ -535,7 +538,7 @@ def test_completion(project: Project, words: str) -> None:
     asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     asked |= {"_CARBOY_COMPLETE": "bash_complete", "_FLASK_COMPLETE": "bash_complete"}
     ours, theirs = project.run(**asked), project.run_on_flask(**asked)
-    assert ours.stdout == theirs.stdout
+    assert plain(ours.stdout) == plain(theirs.stdout)
     assert plain(without_details(ours.stderr)) == plain(theirs.stderr)
     assert ours.exit_code == theirs.exit_code
     assert "plain," in ours.stdout or "nothing" in words
@@ -859,8 +862,8 @@ def served(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[..., d
     project.file("hello.py", HELLO)
     asked: dict[str, object] = {}
 
-    def run_simple(host: str, port: int, application: object, **options: object) -> None:
-        asked.update(host=host, port=port, application=application, **options)
+    def develop(load: Callable[[], object], settings: Settings, *, spare: bool) -> None:
+        asked.update(vars(settings), application=load(), spare=spare)
 
     def run(*arguments: str, **environment: str) -> dict[str, object]:
         asked.clear()
@@ -868,23 +871,31 @@ def served(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[..., d
         asked["output"] = result.output
         return asked
 
-    monkeypatch.setattr(commands, "run_simple", run_simple)
+    monkeypatch.setattr(commands, "develop", develop)
     return run
 
 
 def test_run_by_default(served: Callable[..., dict[str, object]]) -> None:
     asked = served()
     assert asked.pop("application").name == "hello"  # type: ignore[attr-defined]
+    del asked["is_hopeless"], asked["settings_files"], asked["environment"]
     assert asked == {
         "host": "127.0.0.1",
         "port": 5000,
-        "use_reloader": False,
-        "use_debugger": False,
-        "threaded": True,
-        "ssl_context": None,
-        "extra_files": None,
-        "exclude_patterns": None,
-        "output": " * Serving Carboy app 'hello'\n * Debug mode: off\n",
+        "name": "hello",
+        "debug": False,
+        "reload": False,
+        "debugger": None,
+        "live_reload": True,
+        "threads": 64,
+        "interface": "auto",
+        "certificate": None,
+        "extra_files": (),
+        "exclude_patterns": (),
+        "polling": None,
+        "without_effect": (),
+        "spare": True,
+        "output": "",
     }
 
 
@@ -893,10 +904,16 @@ def test_run_by_default(served: Callable[..., dict[str, object]]) -> None:
     [
         (("-h", "::1", "-p", "80"), {}, {"host": "::1", "port": 80}),
         ((), {"FLASK_RUN_HOST": "0.0.0.0", "FLASK_RUN_PORT": "1"}, {"host": "0.0.0.0", "port": 1}),
-        (("--debug",), {}, {"use_reloader": True, "use_debugger": True}),
-        (("--debug", "--no-reload"), {}, {"use_reloader": False, "use_debugger": True}),
-        (("--no-debugger",), {"FLASK_DEBUG": "1"}, {"use_reloader": True, "use_debugger": False}),
-        (("--without-threads",), {}, {"threaded": False}),
+        (("--debug",), {}, {"debug": True, "reload": True}),
+        (("--debug", "--no-reload"), {}, {"debug": True, "reload": False}),
+        (("--reload",), {}, {"debug": False, "reload": True, "debugger": None}),
+        (("--no-debugger",), {"FLASK_DEBUG": "1"}, {"reload": True, "debugger": None}),
+        (
+            ("--no-live-reload", "--interface", "rsgi"),
+            {},
+            {"live_reload": False, "interface": "rsgi"},
+        ),
+        (("--without-threads",), {}, {"threads": 1}),
         (("--extra-files", os.pathsep.join("ab")), {}, {"extra_files": ["a", "b"]}),
     ],
 )
@@ -910,15 +927,20 @@ def test_run_with_options(
     assert {name: asked[name] for name in expected} == expected
 
 
+def test_run_with_the_debugger(served: Callable[..., dict[str, object]]) -> None:
+    for arguments in (("--debug",), ("--debugger",), ("--debug", "--no-reload")):
+        assert served(*arguments)["debugger"] is not None
+
+
 def test_run_with_a_certificate(served: Callable[..., dict[str, object]], project: Project) -> None:
     project.file("cert.pem")
     project.file("key.pem")
     folder = Path(os.path.realpath(project.folder))
     asked = served("--cert", "cert.pem", "--key", "key.pem")
-    assert asked["ssl_context"] == (str(folder / "cert.pem"), str(folder / "key.pem"))
+    assert asked["certificate"] == (str(folder / "cert.pem"), str(folder / "key.pem"))
     project.file("contexts.py", "import ssl\ntls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)")
     sys.path.insert(0, str(project.folder))
-    assert type(served("--cert", "contexts:tls")["ssl_context"]).__name__ == "SSLContext"
+    assert type(served("--cert", "contexts:tls")["certificate"]).__name__ == "SSLContext"
 
 
 @pytest.mark.parametrize(

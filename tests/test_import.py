@@ -68,6 +68,11 @@ def test_what_is_left_is_imported_when_it_is_asked_for():
     assert {"carboy.signing", "itsdangerous"} <= modules_after(signed)
 
 
+def test_what_is_left_is_listed_without_being_imported():
+    looked = "import carboy; assert set(carboy.__all__) | {'blueprints', 'cli'} <= set(dir(carboy))"
+    assert modules_after(looked).isdisjoint(LATER)
+
+
 def test_werkzeug_is_whole_for_those_who_use_it():
     for use in (
         "from werkzeug import Client, Request, Response, run_simple",

@@ -102,7 +102,8 @@ def test_what_is_always_there() -> None:
 def test_functions_of_the_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.warns(DeprecationWarning):
         from carboy.helpers import get_env, total_seconds, url_quote
-    from carboy.helpers import _endpoint_from_view_func
+    with deprecated("flask.helpers._endpoint_from_view_func"):
+        from carboy.helpers import _endpoint_from_view_func
 
     assert total_seconds(timedelta(days=1, seconds=2, microseconds=3)) == 86402
     assert url_quote("/ä b:c") == "/%C3%A4%20b:c"
@@ -216,6 +217,17 @@ def test_the_context_variables_can_be_read(app: Flask) -> None:
 
 
 # -- before the first request ------------------------------------------------------
+
+
+def test_stacks_and_variables_are_found_in_the_modules_that_used_them() -> None:
+    from carboy.globals import _cv_request
+
+    with deprecated("flask.helpers._request_ctx_stack", "'request'"):
+        from carboy.helpers import _request_ctx_stack
+    with deprecated("flask.globals._request_ctx_stack"):
+        assert _request_ctx_stack is carboy.globals._request_ctx_stack
+    assert carboy.app._cv_request is _cv_request
+    assert not hasattr(carboy, "_cv_request")
 
 
 def test_a_function_before_the_first_request(app: Flask) -> None:
@@ -397,7 +409,6 @@ def test_an_application_that_waits_is_not_kept_alive() -> None:
 @pytest.mark.parametrize(
     ("attribute", "setting", "value"),
     [
-        ("env", "ENV", "staging"),
         ("send_file_max_age_default", "SEND_FILE_MAX_AGE_DEFAULT", 60),
         ("session_cookie_name", "SESSION_COOKIE_NAME", "own"),
         ("templates_auto_reload", "TEMPLATES_AUTO_RELOAD", True),
@@ -407,7 +418,7 @@ def test_an_application_that_waits_is_not_kept_alive() -> None:
 def test_an_attribute_for_a_setting(
     app: Flask, attribute: str, setting: str, value: object
 ) -> None:
-    with deprecated(f"app.{attribute}", setting) as warned:
+    with deprecated(f"app.{attribute}", rf'app.config\["{setting}"\]') as warned:
         assert getattr(app, attribute) == app.config[setting]
     assert warned[0].filename == __file__
     with deprecated(f"app.{attribute}") as warned:
@@ -451,9 +462,12 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     with deprecated("FLASK_ENV", "FLASK_DEBUG=1"):
         app = Flask(__name__)
     assert app.debug
-    with deprecated("app.env"):
+    with deprecated("app.env", "'app.debug'"):
         assert app.env == "development"
     assert app.config["ENV"] == app.config.get("ENV") == "development"
+    with deprecated("app.env"):
+        app.env = "staging"
+    assert app.config["ENV"] == "staging"
     monkeypatch.setenv("FLASK_DEBUG", "0")
     assert not Flask(__name__).debug
 

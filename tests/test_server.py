@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from wsgiref.validate import validator
 
 import pytest
 
 from carboy.server import CannotListen, run_simple
-from carboy.server.access_log import access_line, log_access, logger, show_access_log
-from carboy.server.address import bind, url
-from carboy.server.run_simple import banner_lines, start_lines
+from carboy.server.access_log import LoggedLines, logger, readable, show_access_log
+from carboy.server.address import bind, owner, url
+from carboy.server.develop import banner_lines, start_lines
 from carboy.server.wsgi import WSGICallback
 
 if TYPE_CHECKING:
@@ -50,11 +53,29 @@ def test_a_port_in_use_is_explained() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(CannotListen) as caught:
             bind("127.0.0.1", port)
-    assert str(caught.value) == (
-        f"Cannot listen on 127.0.0.1 port {port}: the port is in use by another program."
-        " Stop that program, or choose another port with --port."
+    error = caught.value
+    said = str(error)
+    assert said.startswith(f"Cannot listen on 127.0.0.1 port {port}: the port is in use by ")
+    assert error.free is not None
+    assert said.endswith(
+        f". Stop that program, or choose another port with --port: {error.free} is free."
     )
-    assert (caught.value.host, caught.value.port) == ("127.0.0.1", port)
+    assert (error.host, error.port) == ("127.0.0.1", port)
+    assert error.free > port
+    with closing(bind("127.0.0.1", error.free)):
+        pass
+
+
+def test_who_has_a_port_is_told() -> None:
+    if not Path("/proc/net/tcp").exists():
+        pytest.skip("this system does not tell")
+    with closing(bind("127.0.0.1", 0)) as taken, closing(bind("::1", 0)) as other:
+        for sock in (taken, other):
+            who = owner(sock.getsockname()[1])
+            assert who is not None
+            assert who.startswith(f"process {os.getpid()} (")
+        port = taken.getsockname()[1]
+    assert owner(port) is None
 
 
 @pytest.mark.parametrize(
@@ -80,8 +101,8 @@ def test_start_lines() -> None:
         " * Running on http://127.0.0.1:5000",
         "Press CTRL+C to quit",
     ]
-    assert list(start_lines("https", "::", 5000, ["the reloader", "the debugger"])) == [
-        " * Not available yet, so without effect: the reloader, the debugger",
+    assert list(start_lines("https", "::", 5000, ["several processes", "a request handler"])) == [
+        " * Without effect here: several processes, a request handler",
         " * Running on all addresses (::)",
         " * Running on https://[::1]:5000",
         "Press CTRL+C to quit",
@@ -113,21 +134,80 @@ def test_a_certificate_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("path", "query", "expected"),
     [
-        ("/", "", "GET / 200 1.5 ms"),
-        ("/a/b", "x=1&y=%20", "GET /a/b?x=1&y=%20 200 1.5 ms"),
-        ("/caf\u00c3\u00a9", "", "GET /caf%C3%A9 200 1.5 ms"),
-        ("/a\r\nGET /forged 200", "", "GET /a%0D%0AGET%20/forged%20200 200 1.5 ms"),
-        ("/\x1b[31m", "q=\x9b", "GET /%1B%5B31m?q=%9B 200 1.5 ms"),
+        ("/", "", "GET / 200 1.5 ms 5 B"),
+        ("/a/b", "x=1&y=%20", "GET /a/b?x=1&y=%20 200 1.5 ms 5 B"),
+        ("/caf\u00c3\u00a9", "", "GET /caf%C3%A9 200 1.5 ms 5 B"),
+        ("/a\r\nGET /forged 200", "", "GET /a%0D%0AGET%20/forged%20200 200 1.5 ms 5 B"),
+        ("/\x1b[31m", "q=\x9b", "GET /%1B%5B31m?q=%9B 200 1.5 ms 5 B"),
     ],
 )
-def test_access_line(path: str, query: str, expected: str) -> None:
+def test_the_line_of_a_request(
+    path: str, query: str, expected: str, caplog: pytest.LogCaptureFixture
+) -> None:
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": query}
-    assert access_line(environ, 200, 0.0015) == expected
+    with caplog.at_level(logging.INFO, "werkzeug"):
+        LoggedLines().wsgi(environ, 200, 0.0015, 5)
+    assert caplog.messages == [expected]
 
 
-def test_the_line_names_the_whole_path() -> None:
+def test_the_line_names_the_whole_path(caplog: pytest.LogCaptureFixture) -> None:
     environ = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "/app", "PATH_INFO": "/page"}
-    assert access_line(environ, 404, 0).startswith("GET /app/page 404 ")
+    with caplog.at_level(logging.INFO, "werkzeug"):
+        LoggedLines().wsgi(environ, 404, 0, 0)
+    assert caplog.messages == ["GET /app/page 404 0.0 ms 0 B"]
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (999_949, "999.9 kB"),
+        (999_950, "1.0 MB"),
+        (1_234_567, "1.2 MB"),
+        (999_950_000, "1.0 GB"),
+        (12_000_000_000, "12.0 GB"),
+    ],
+)
+def test_sizes_are_readable(size: int, expected: str) -> None:
+    assert readable(size) == expected
+
+
+class Terminal(io.StringIO):
+    """Takes what is written, and is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("untouched_logger")
+@pytest.mark.parametrize(
+    ("stream", "no_colour", "status", "expected"),
+    [
+        (Terminal, "", 200, "\x1b[32m200\x1b[0m"),
+        (Terminal, "", 302, "\x1b[36m302\x1b[0m"),
+        (Terminal, "", 404, "\x1b[33m404\x1b[0m"),
+        (Terminal, "", 500, "\x1b[1;31m500\x1b[0m"),
+        (Terminal, "1", 404, "404"),
+        (io.StringIO, "", 404, "404"),
+    ],
+)
+def test_the_status_is_in_colour_on_a_terminal(
+    stream: type[io.StringIO],
+    no_colour: str,
+    status: int,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_colour)
+    monkeypatch.setattr(sys, "stderr", shown := stream())
+    # The test run itself listens to the root.
+    monkeypatch.setattr(logger, "propagate", False)
+    show_access_log()
+    LoggedLines().wsgi({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, status, 0, 1)
+    logger.warning("something else")
+    assert shown.getvalue() == f"GET / {expected} 0.0 ms 1 B\nsomething else\n"
 
 
 @pytest.fixture
@@ -144,11 +224,11 @@ def untouched_logger() -> Iterator[None]:
 def test_a_program_may_turn_the_lines_off(caplog: pytest.LogCaptureFixture) -> None:
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
     show_access_log()
-    log_access(environ, 200, 0)
+    LoggedLines().wsgi(environ, 200, 0, 0)
     assert [record.name for record in caplog.records] == ["werkzeug"]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     show_access_log()
-    log_access(environ, 200, 0)
+    LoggedLines().wsgi(environ, 200, 0, 0)
     assert len(caplog.records) == 1
 
 
@@ -344,10 +424,12 @@ def environment(**given: Any) -> dict[str, Any]:
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         seen.update(environ)
-        # In pieces, since after a whole answer the server reads the body to its end.
-        return hello_in_pieces(environ, start_response)
+        return hello(environ, start_response)
 
-    Client(application).get(**given)
+    client = Client(application)
+    # Else the server reads the body to its end.
+    client.callback = WSGICallback(application, None, multithread=True, spare_threads=0)
+    client.get(**given)
     return seen
 
 
@@ -411,6 +493,33 @@ def test_what_the_application_does_not_read_is_read_within_reason(
     body = Zeros()
     client = Client(hello).get(CONTENT_LENGTH=str(size), **expects, **{"wsgi.input": body})
     assert (client.status, body.left) == (200, left)
+
+
+@pytest.mark.parametrize("application", [hello, hello_in_pieces])
+@pytest.mark.parametrize(("spare_threads", "read"), [(2, 2), (0, 0)])
+def test_clients_that_do_not_send_what_is_not_read_are_answered(
+    application: Answer, spare_threads: int, read: int
+) -> None:
+    bodies: list[Stalled] = []
+
+    class Stalled:
+        """A body that does not come; meanwhile the next client asks."""
+
+        def read(self, size: int) -> bytes:
+            assert client.body == b"Hello"
+            ask()
+            return b""
+
+    def ask() -> None:
+        bodies.append(Stalled())
+        client.body = b""
+        client.get(CONTENT_LENGTH="3", **{"wsgi.input": bodies[-1]})
+
+    client = Client(application)
+    client.callback = WSGICallback(application, None, multithread=True, spare_threads=spare_threads)
+    ask()
+    # The first of those that are not waited for ends the chain.
+    assert (client.body, len(bodies)) == (b"Hello", read + 1)
 
 
 def test_without_a_body_there_is_nothing_to_read() -> None:

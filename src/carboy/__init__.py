@@ -53,6 +53,7 @@ from .wrappers import Request, Response
 if TYPE_CHECKING:
     from ._version import __version__ as __version__
     from .blueprints import Blueprint
+    from .events import ServerSentEvent, event_stream
     from .flask_alias import install_as_flask
     from .templating import (
         render_template,
@@ -64,6 +65,8 @@ if TYPE_CHECKING:
 #: Where the names are that are imported when they are first asked for.
 _LATER = {
     "Blueprint": ".blueprints",
+    "ServerSentEvent": ".events",
+    "event_stream": ".events",
     "install_as_flask": ".flask_alias",
     "render_template": ".templating",
     "render_template_string": ".templating",
@@ -78,6 +81,7 @@ __all__ = [
     "Flask",
     "Request",
     "Response",
+    "ServerSentEvent",
     "abort",
     "after_this_request",
     "appcontext_popped",
@@ -86,6 +90,7 @@ __all__ = [
     "before_render_template",
     "copy_current_request_context",
     "current_app",
+    "event_stream",
     "flash",
     "g",
     "get_flashed_messages",
@@ -133,6 +138,10 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         return _find_version()
     return old_names.find(__name__, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*vars(sys.modules[__name__]), *_MODULES, *_LATER})
 
 
 def _find_version() -> str:

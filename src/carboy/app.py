@@ -334,11 +334,13 @@ class Flask(OldApplication, Serving):
         :param view_func: the view; may be given later with :meth:`endpoint`
         :param provide_automatic_options: answer ``OPTIONS`` without a view of its own; by
             default when *methods* does not name it
-        :param options: ``methods`` and what else ``werkzeug.routing.Rule`` takes
+        :param options: ``methods``; ``stream_body=True`` to have the view called before the body
+            of the request has been received; and what else ``werkzeug.routing.Rule`` takes
         :raises AssertionError: the endpoint has another view
         """
         if endpoint is None:
             endpoint = _endpoint_from_view_func(view_func)  # type: ignore[arg-type]
+        stream_body = options.pop("stream_body", False)
         methods = options.pop("methods", None)
         if methods is None:
             methods = getattr(view_func, "methods", None) or ("GET",)
@@ -361,6 +363,7 @@ class Flask(OldApplication, Serving):
 
         rule_object = self.url_rule_class(rule, methods=methods, endpoint=endpoint, **options)
         rule_object.provide_automatic_options = provide_automatic_options  # type: ignore[attr-defined]
+        rule_object.stream_body = stream_body  # type: ignore[attr-defined]
         self.url_map.add(rule_object)
 
         if view_func is not None:
@@ -706,7 +709,10 @@ class Flask(OldApplication, Serving):
         :param port: the port to listen on; that of ``SERVER_NAME``, or 5000
         :param debug: turn debug mode on or off
         :param load_dotenv: read the nearest ``.env`` and ``.flaskenv``
-        :param options: for the development server
+        :param options: for the development server: ``use_reloader``, ``use_debugger``,
+            ``use_evalex``, ``extra_files``, ``exclude_patterns``, ``reloader_type``,
+            ``reloader_interval``, ``threaded``, ``static_files``, ``ssl_context`` as in Flask;
+            and ``interface`` and ``live_reload``
         """
         from .server import run_app
 
@@ -718,9 +724,12 @@ class Flask(OldApplication, Serving):
             )
             return
         if get_load_dotenv(load_dotenv):
-            from .cli import load_dotenv as load_dotenv_files
+            from .cli.environment import environment_without_files, settings_files
+            from .cli.environment import load_dotenv as load_dotenv_files
 
             load_dotenv_files()
+            options["settings_files"] = settings_files()
+            options["environment"] = environment_without_files()
             if "FLASK_DEBUG" in os.environ:
                 self.debug = get_debug_flag()
         if debug is not None:
@@ -728,7 +737,16 @@ class Flask(OldApplication, Serving):
         name, _, named_port = (self.config["SERVER_NAME"] or "").partition(":")
         if port is None:
             port = int(named_port or 5000)
-        run_app(self, host or name or "127.0.0.1", port, **options)
+        host = host or name or "127.0.0.1"
+        evalex = options.get("use_evalex", True)
+
+        def show_exceptions(app: Flask, token: str | None) -> str | None:
+            from .debugger import install
+
+            installed = install(app, host=host, console=evalex, token=token)
+            return None if installed is None else installed.guard.token
+
+        run_app(self, host, port, debugger=show_exceptions, **options)
 
     def test_client(self, use_cookies: bool = True, **kwargs: Any) -> FlaskClient:
         """A client that sends requests to the application without a server.

@@ -11,10 +11,11 @@ costs no more than a look.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from inspect import iscoroutinefunction
+from collections.abc import Awaitable, Callable
+from contextvars import copy_context
+from inspect import CO_COROUTINE, iscoroutinefunction
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.exceptions import HTTPException
 
@@ -34,38 +35,49 @@ if TYPE_CHECKING:
     from . import typing as ft
     from .app import Flask
     from .ctx import RequestContext
+    from .pipeline import _Short
     from .wrappers import Response
 
 
-# As often as a request asks: iscoroutinefunction() takes a microsecond for each.
-@functools.lru_cache(maxsize=4096)
-def is_async(func: Callable[..., Any]) -> bool:
+T = TypeVar("T")
+
+
+def is_async(func: object) -> bool:
     """Whether calling *func* gives a coroutine, as far as it can be told without calling it."""
+    # As each request asks: iscoroutinefunction() takes ten times as long.
+    if (code := getattr(func, "__code__", None)) is not None:
+        return bool(code.co_flags & CO_COROUTINE)
     while isinstance(func, functools.partial):
         func = func.func
     return iscoroutinefunction(func) or iscoroutinefunction(getattr(func, "__call__", None))  # noqa: B004
 
 
-async def respond(app: Flask, ctx: RequestContext) -> Response:
+async def respond(
+    app: Flask,
+    ctx: RequestContext,
+    short: _Short,
+    receive_body: Callable[[], Awaitable[None]] | None = None,
+) -> Response:
     """What ``app.respond(ctx)`` does, on the running loop.
 
     The caller must :func:`conclude` whatever happens.
 
     :param ctx: the context of a request to an application that overrides no stage
+    :param short: the short way of the application
+    :param receive_body: called before the view, to receive a body that was too large so far
     """
     try:
-        short = app._short
-        assert short is not None
         environ = ctx.environ
         ctx._enter()
         if not short.lazy_sessions and ctx._session is None:
-            await in_thread(app._threads, ctx._open_session)
+            await _plain(app, ctx, ctx._open_session)
         app._match(ctx, environ, short)
-        app._got_first_request = True
+        if not app._got_first_request:
+            app._got_first_request = True
         rv: Any = None
         try:
             if request_started.receivers:
-                await in_thread(app._threads, _send, request_started, app)
+                await _plain(app, ctx, _send, request_started, app)
             if app.before_request_funcs or app.url_value_preprocessors:
                 rv = await _preprocess(app, ctx)
             if rv is None:
@@ -83,11 +95,13 @@ async def respond(app: Flask, ctx: RequestContext) -> Response:
                 ):
                     rv = app.make_default_options_response()
                 else:
+                    if receive_body is not None:
+                        await receive_body()
                     rv = short.view_functions[rule.endpoint](**args)
                     if type(rv) is CoroutineType:
                         rv = await rv
         except Exception as e:
-            rv = await _handled(app, app.handle_user_exception, e)
+            rv = await _handled(app, ctx, app.handle_user_exception, e)
         if type(rv) is str:
             response = short.of_text(rv)
         elif type(rv) is dict:
@@ -103,14 +117,23 @@ async def respond(app: Flask, ctx: RequestContext) -> Response:
         ):
             response = await _process(app, ctx, response)
         if request_finished.receivers:
-            await in_thread(app._threads, _send, request_finished, app, response)
+            await _plain(app, ctx, _send, request_finished, app, response)
         return response
     except Exception as e:
         ctx._error = e
-        return await _handled(app, app.handle_exception, e)  # type: ignore[no-any-return]
+        return await _handled(app, ctx, app.handle_exception, e)  # type: ignore[no-any-return]
     except BaseException as e:
         ctx._error = e
         raise
+
+
+async def _plain(app: Flask, ctx: RequestContext, func: Callable[..., T], *args: Any) -> T:
+    """Run *func* in a worker thread, in the same context as what was run there before for *ctx*:
+    a token that one hook gets from a ``ContextVar`` is good for another."""
+    context = ctx.__dict__.get("_of_threads")
+    if context is None:
+        context = ctx.__dict__["_of_threads"] = copy_context()
+    return await in_thread(app._threads, func, *args, context=context)
 
 
 def _send(signal: Any, app: Flask, response: Response | None = None) -> None:
@@ -124,7 +147,7 @@ async def _preprocess(app: Flask, ctx: RequestContext) -> ft.ResponseReturnValue
     if any(app.url_value_preprocessors.get(name) for name in names) or not all(
         map(is_async, hooks)
     ):
-        return await in_thread(app._threads, app._preprocess, ctx)
+        return await _plain(app, ctx, app._preprocess, ctx)
     for hook in hooks:
         rv: Any = await hook()  # type: ignore[misc]
         if rv is not None:
@@ -138,21 +161,23 @@ async def _process(app: Flask, ctx: RequestContext, response: Response) -> Respo
         for name in reversed(ctx._names or app._names_of(ctx)):
             hooks.extend(reversed(app.after_request_funcs.get(name, ())))
     if not all(map(is_async, hooks)):
-        return await in_thread(app._threads, app._process, ctx, response)
+        return await _plain(app, ctx, app._process, ctx, response)
     for hook in hooks:
         response = await hook(response)
     if type(app.session_interface) is SecureCookieSessionInterface:
         app._save_session(ctx, response)
     else:
-        await in_thread(app._threads, app._save_session, ctx, response)
+        await _plain(app, ctx, app._save_session, ctx, response)
     return response
 
 
-async def _handled(app: Flask, handle: Callable[[Exception], Any], e: Exception) -> Any:
+async def _handled(
+    app: Flask, ctx: RequestContext, handle: Callable[[Exception], Any], e: Exception
+) -> Any:
     """What *handle* makes of *e*, in a thread, where the exception is the one being handled."""
     if isinstance(e, HTTPException) and not app.error_handler_spec:
         return handle(e)
-    return await in_thread(app._threads, _handle, handle, e, e.__traceback__)
+    return await _plain(app, ctx, _handle, handle, e, e.__traceback__)
 
 
 def _handle(handle: Callable[[Exception], Any], e: Exception, traceback: Any) -> Any:
@@ -189,8 +214,10 @@ async def conclude(app: Flask, ctx: RequestContext) -> None:
         ctx._see(pushes[0].old_value)
         try:
             if app.teardown_appcontext_funcs or appcontext_tearing_down.receivers:
-                await in_thread(app._threads, app.do_teardown_appcontext, error)
+                await _plain(app, ctx, app.do_teardown_appcontext, error)
         finally:
+            # It holds the request's context, which holds it.
+            ctx.__dict__.pop("_of_threads", None)
             _cv_ctx.reset(pushes[0])
             if appcontext_popped.receivers:
                 appcontext_popped.send(app, _async_wrapper=app.ensure_sync)
@@ -204,7 +231,7 @@ async def _teardown(app: Flask, ctx: RequestContext, error: BaseException | None
         for hook in reversed(app.teardown_request_funcs.get(name, ()))
     ]
     if request_tearing_down.receivers or not all(map(is_async, hooks)):
-        await in_thread(app._threads, app._teardown, ctx, error)
+        await _plain(app, ctx, app._teardown, ctx, error)
         return
     for hook in hooks:
         await hook(error)  # type: ignore[misc]

@@ -19,6 +19,7 @@ from .legacy.attributes import OldBlueprint
 from .scaffold import (
     Scaffold,
     T_after_request,
+    T_after_websocket,
     T_before_request,
     T_error_handler,
     T_teardown,
@@ -327,6 +328,18 @@ class Blueprint(OldBlueprint, Scaffold):
     def after_app_request(self, f: T_after_request) -> T_after_request:
         """Call *f* with the response after each request of the application."""
         self.record_once(lambda s: s.app.after_request_funcs[None].append(f))
+        return f
+
+    @setupmethod
+    def before_app_websocket(self, f: T_before_request) -> T_before_request:
+        """Call *f* before the view of each WebSocket of the application."""
+        self.record_once(lambda s: s.app.before_websocket_funcs[None].append(f))
+        return f
+
+    @setupmethod
+    def after_app_websocket(self, f: T_after_websocket) -> T_after_websocket:
+        """Call *f* when a WebSocket of the application has ended."""
+        self.record_once(lambda s: s.app.after_websocket_funcs[None].append(f))
         return f
 
     @setupmethod

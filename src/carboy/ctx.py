@@ -14,8 +14,8 @@ but the request itself (``g``, the session, the URL adapter) comes into being wh
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Token
 from functools import update_wrapper
 from types import TracebackType
@@ -23,7 +23,6 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Final,
-    NoReturn,
     ParamSpec,
     TypeAlias,
     TypeVar,
@@ -32,7 +31,9 @@ from typing import (
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotImplemented as HTTPNotImplemented
+from werkzeug.routing import WebsocketMismatch
 
+from . import old_names
 from .globals import _cv_ctx
 from .signals import appcontext_popped, appcontext_pushed
 
@@ -274,6 +275,8 @@ class RequestContext(AppContext):
     _made: AppContext | None
     #: What the teardown functions are told when the request is over.
     _error: BaseException | None
+    #: Whether a view that is a class may give a coroutine, for it is awaited.
+    awaited = False
 
     def __init__(
         self,
@@ -407,6 +410,13 @@ class RequestContext(AppContext):
                     "This server does not carry WebSockets. Serve the application with"
                     " 'carboy serve', or as 'app.asgi' on an ASGI server."
                 )
+        except WebsocketMismatch as e:
+            e.description = (
+                "This URL is a page's, and not a WebSocket's."
+                if adapter.websocket
+                else "This URL is a WebSocket's, and not a page's."
+            )
+            request.routing_exception = e
         except HTTPException as e:
             request.routing_exception = e
 
@@ -429,7 +439,8 @@ class RequestContext(AppContext):
         if again is not None:
             return
         outer = token.old_value
-        if outer is _MISSING:
+        # A task that outlives its request still has that for its context.
+        if outer is _MISSING or outer._pushes is None:
             if appcontext_pushed.receivers:
                 self._own_app_ctx(None)
                 return
@@ -494,7 +505,9 @@ class RequestContext(AppContext):
         try:
             self.app.do_teardown_request(exc)
             # Closes the uploaded files; a request class of the user's may lack it.
-            if (close := getattr(self.request, "close", None)) is not None:
+            close = getattr(self.request, "close", None)
+            # A WebSocket means something else by it.
+            if close is not None and not hasattr(self.request, "subprotocol"):
                 close()
         finally:
             self._leave(exc)
@@ -571,16 +584,32 @@ def copy_current_request_context(f: Callable[P, R]) -> Callable[P, R]:
     """Wrap *f* so that it sees the current request wherever it runs, as in another thread.
 
     :param f: a function, plain or ``async``
-    :returns: a function that runs *f* within a copy of the current request context
+    :returns: a function that runs *f* within a copy of the current request context; that of an
+        ``async`` function is to be awaited on an event loop, and elsewhere waits for its result
     :raises RuntimeError: outside of a request
     """
+    from inspect import iscoroutinefunction
+
     copied = _request_ctx_for("copy_current_request_context").copy()
+    is_async = iscoroutinefunction(f)
 
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        if is_async and _is_on_loop():
+            return cast(R, _within(copied.copy(), f(*args, **kwargs)))  # type: ignore[arg-type]
         with copied as ctx:
             return cast(R, ctx.app.ensure_sync(f)(*args, **kwargs))
 
     return update_wrapper(wrapper, f)
+
+
+def _is_on_loop() -> bool:
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+async def _within(ctx: RequestContext, awaitable: Awaitable[R]) -> R:
+    with ctx:
+        return await awaitable
 
 
 def has_request_context() -> bool:
@@ -609,61 +638,7 @@ def _default_template_ctx_processor() -> dict[str, Any]:
     return values
 
 
-class StreamedInContext(Iterator[R]):
-    """Iterates over *source* within the current request context, which it enters again.
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
 
-    The context is active while *source* computes an item and not in between: so it shows in
-    nothing else that the server's thread does, and items may be drawn from another thread.
-    The teardown functions run when *source* ends or is closed, as at the end of a request.
-
-    :param source: what gives the items; closed with this when it has a ``close`` method
-    :raises RuntimeError: outside of a request
-    """
-
-    def __init__(self, source: Iterator[R]) -> None:
-        self._ctx = _request_ctx_for("stream_with_context")
-        self._source = iter(source)
-        self._app_ctx = self._ctx._app_ctx
-        self._running = False
-        self._ended = False
-
-    def __next__(self) -> R:
-        if self._ended:
-            raise StopIteration
-        return self._within(self._source.__next__)
-
-    def close(self) -> None:
-        """End early, as when the client has gone."""
-        if not self._ended and self._running:
-            with suppress(GeneratorExit):
-                self._within(self._abandon)
-        self._ended = True
-
-    def _abandon(self) -> NoReturn:
-        self._close_source()
-        raise GeneratorExit
-
-    def _close_source(self) -> None:
-        if (close := getattr(self._source, "close", None)) is not None:
-            close()
-
-    def _within(self, step: Callable[[], R]) -> R:
-        ctx = self._ctx
-        again = ctx._pushes is None
-        ctx._pushes = (_cv_ctx.set(ctx), ctx._pushes)
-        if again:
-            ctx._app_ctx = self._app_ctx
-            if not self._running and appcontext_pushed.receivers:
-                appcontext_pushed.send(ctx.app, _async_wrapper=ctx.app.ensure_sync)
-            ctx._request_ctx = ctx
-        self._running = True
-        try:
-            item = step()
-        except BaseException as e:
-            self._ended = True
-            if ended := isinstance(e, StopIteration):
-                self._close_source()
-            ctx.pop(None if ended else e)
-            raise
-        ctx._reset()
-        return item
+    def __getattr__(name: str) -> Any:
+        return old_names.find(__name__, name)

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from mimetypes import guess_type
 from stat import S_ISREG
 from time import time
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import adler32
 
 import werkzeug.utils
@@ -28,7 +28,7 @@ from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable
 from werkzeug.http import dump_options_header, http_date
 from werkzeug.security import safe_join
 from werkzeug.utils import get_content_type
-from werkzeug.wsgi import wrap_file
+from werkzeug.wsgi import FileWrapper, _RangeWrapper
 
 from .wrappers import Response
 
@@ -49,6 +49,40 @@ _UNPRINTABLE: Final = re.compile(r"[^ -~]")
 
 # Many requests come in one second, and most files stay as they are.
 _http_date = lru_cache(maxsize=1024)(http_date)
+
+
+class FileBody(FileWrapper):
+    """The contents of a file, block by block, for a server that does not read it itself.
+
+    :param path: where the file is
+    :param file: the file, open for bytes
+    :param size: in bytes
+    """
+
+    def __init__(self, path: str, file: IO[bytes], size: int) -> None:
+        super().__init__(file, _BLOCK_SIZE)
+        self.path = path
+        self.size = size
+
+
+class Span(NamedTuple):
+    """A part of a file, or all of it."""
+
+    path: str
+    start: int
+    end: int
+    #: Whether it is all of it.
+    whole: bool
+
+
+def span_of(body: object) -> Span | None:
+    """Which part of which file a response's *body* is; ``None`` when it is something else."""
+    if type(body) is FileBody:
+        return Span(body.path, 0, body.size, True)
+    if type(body) is _RangeWrapper and type(file := body.iterable) is FileBody:
+        end = file.size if body.end_byte is None else body.end_byte
+        return Span(file.path, body.start_byte, end, False)
+    return None
 
 
 def send_file(
@@ -177,7 +211,14 @@ def _send_path(
 
     # Last, so that nothing goes wrong while it is open.
     file = open(path, "rb")  # noqa: SIM115
-    response = Response._of_fields(fields, wrap_file(environ, file, _BLOCK_SIZE))
+    body: Iterable[bytes]
+    wrap = environ.get("wsgi.file_wrapper")
+    # Few wrappers of servers can begin in the midst of a file.
+    if wrap is None or "HTTP_RANGE" in environ:
+        body = FileBody(path, file, size)
+    else:
+        body = wrap(file, _BLOCK_SIZE)
+    response = Response._of_fields(fields, body)
     if is_compared:
         try:
             response.make_conditional(environ, accept_ranges=True, complete_length=size)

@@ -92,7 +92,27 @@ def parse_content_type(header: str) -> tuple[str, dict[str, str]]:
     return parse_options_header(header)
 
 
-class BodyStream(LimitedStream):
+class _ArrivingStream(LimitedStream):
+    def read1(self, size: int = _CHUNK) -> bytes:
+        """Up to *size* bytes, as they have arrived, if the server's stream can tell; at least one.
+
+        :raises ClientDisconnected: the body ends before its announced length
+        """
+        if self.is_exhausted:
+            self.on_exhausted()
+            return b""
+        read = getattr(self._stream, "read1", self._stream.read)
+        try:
+            data: bytes = read(min(size, self.limit - self._pos))
+        except (OSError, ValueError) as error:
+            self.on_disconnect(error)
+        if not data:
+            self.on_disconnect()
+        self._pos += len(data)
+        return data
+
+
+class BodyStream(_ArrivingStream):
     """A ``LimitedStream`` that hands on what the server's stream gives, uncopied."""
 
     def read(self, size: int | None = -1) -> bytes:
@@ -119,7 +139,7 @@ class BodyStream(LimitedStream):
         return data if self._pos >= self.limit else data + super().readall()
 
 
-class CappedStream(LimitedStream):
+class CappedStream(_ArrivingStream):
     """A body of unknown size that must not go on past a limit.
 
     Werkzeug's own cuts such a body off in ``readall``, as if it ended there, and refuses one

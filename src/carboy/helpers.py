@@ -10,21 +10,23 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime
 from functools import update_wrapper
-from typing import IO, TYPE_CHECKING, Any, AnyStr, NoReturn, overload
+from typing import IO, TYPE_CHECKING, Any, AnyStr, NoReturn, ParamSpec, overload
 
 from werkzeug.exceptions import abort as _wz_abort
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import files, old_names
-from .ctx import StreamedInContext
 from .globals import _cv_ctx, _find_app, _find_request_ctx, current_app, session
 from .signals import message_flashed
+from .streaming import AsyncStreamedInContext, StreamedInContext
 
 if TYPE_CHECKING:
     from .wrappers import Response
+
+P = ParamSpec("P")
 
 
 def get_debug_flag() -> bool:
@@ -55,13 +57,23 @@ def stream_with_context(
 
 @overload
 def stream_with_context(
-    generator_or_function: Callable[..., Iterator[AnyStr]],
-) -> Callable[[Iterator[AnyStr]], Iterator[AnyStr]]: ...
+    generator_or_function: AsyncIterator[AnyStr],
+) -> AsyncIterator[AnyStr]: ...
 
 
+@overload
 def stream_with_context(
-    generator_or_function: Iterator[AnyStr] | Callable[..., Iterator[AnyStr]],
-) -> Iterator[AnyStr] | Callable[[Iterator[AnyStr]], Iterator[AnyStr]]:
+    generator_or_function: Callable[P, Iterator[AnyStr]],
+) -> Callable[P, Iterator[AnyStr]]: ...
+
+
+@overload
+def stream_with_context(
+    generator_or_function: Callable[P, AsyncIterator[AnyStr]],
+) -> Callable[P, AsyncIterator[AnyStr]]: ...
+
+
+def stream_with_context(generator_or_function: Any) -> Any:
     """Keep ``request``, ``session`` and ``g`` usable in a generator that makes a response.
 
     The server draws the items after the view has returned and its context has ended::
@@ -74,7 +86,7 @@ def stream_with_context(
                 ...
             return generate()
 
-    :param generator_or_function: an iterator, or the function that makes one
+    :param generator_or_function: an iterator, or the function that makes one, plain or ``async``
     :returns: an iterator that enters the context again; a function when given a function
     :raises RuntimeError: outside of a request
     """
@@ -82,13 +94,15 @@ def stream_with_context(
         return _stream(generator_or_function)
     function = generator_or_function
 
-    def decorated(*args: Any, **kwargs: Any) -> Iterator[AnyStr]:
+    def decorated(*args: Any, **kwargs: Any) -> Any:
         return _stream(function(*args, **kwargs))
 
     return update_wrapper(decorated, function)
 
 
-def _stream(source: Iterator[AnyStr]) -> Iterator[AnyStr]:
+def _stream(source: Any) -> Any:
+    if hasattr(source, "__aiter__"):
+        return AsyncStreamedInContext(source)
     return StreamedInContext(source)
 
 

@@ -46,7 +46,8 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         coroutine.close()
         raise RuntimeError(
             "An async function was called as a plain one on the event loop, which would"
-            " wait for itself. Await it instead."
+            " wait for itself. Await it, or call what calls it with"
+            " 'await asyncio.to_thread(...)'."
         )
     result: Future[T] = Future()
     context = copy_context()
@@ -70,21 +71,70 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         _adopt(context)
 
 
-async def in_thread(pool: ThreadPoolExecutor, func: Callable[..., T], *args: Any) -> T:
+async def in_thread(
+    pool: ThreadPoolExecutor,
+    func: Callable[..., T],
+    *args: Any,
+    context: Context | None = None,
+) -> T:
     """Run a plain function in a worker thread, in a copy of the caller's context.
 
     What it changes in the context is seen by the caller. :func:`run` leads back from there to the
-    loop of the caller.
+    loop of the caller. A function that runs is waited for, also by a caller that is cancelled: it
+    cannot be stopped, and what comes after must not meet it.
 
     :param pool: the threads
+    :param context: to run it in, with the caller's variables; so that a function finds the tokens
+        valid that one before it got
     :raises BaseException: what the function raises
     """
     loop = asyncio.get_running_loop()
-    context = copy_context()
+    if context is None:
+        context = copy_context()
+    else:
+        context.run(_adopt, copy_context())
+    hop: _Hop[T] = _Hop(pool.submit(context.run, _with_loop, loop, func, args), loop)
     try:
-        return await loop.run_in_executor(pool, context.run, _with_loop, loop, func, args)
+        return await hop
     finally:
+        del hop  # Its exception would lead to it, and it to its exception.
         _adopt(context)
+
+
+class _Hop(asyncio.Future[T]):
+    """What a thread computes, for a task that cannot be cancelled while the thread runs."""
+
+    def __init__(self, work: Future[T], loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._work = work
+        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._settle))
+
+    def cancel(self, msg: Any = None) -> bool:
+        # The task is told once the work is done, if it has begun.
+        return self._work.cancel() and super().cancel(msg)
+
+    def _settle(self) -> None:
+        if self.done():
+            return
+        error = self._work.exception()
+        if isinstance(error, StopIteration):
+            # A future does not take it: it would end the coroutine that waits.
+            stop, error = error, RuntimeError("A plain function raised StopIteration.")
+            error.__cause__ = stop
+        if error is None:
+            self.set_result(self._work.result())
+        else:
+            self.set_exception(error)
+
+
+def waiting_loop() -> asyncio.AbstractEventLoop | None:
+    """The server's loop, where it has one and this is called on behalf of a request."""
+    return _waiting_loop.get()
+
+
+def wait_here() -> None:
+    """Have :func:`run` lead to the running loop from the threads that this context goes to."""
+    _waiting_loop.set(asyncio.get_running_loop())
 
 
 async def in_own_thread(func: Callable[..., T], /, **kwargs: Any) -> T:
@@ -92,6 +142,8 @@ async def in_own_thread(func: Callable[..., T], /, **kwargs: Any) -> T:
     loop = asyncio.get_running_loop()
     context = copy_context()
     done: Future[T] = Future()
+    # It goes on when nobody waits for it any more.
+    done.set_running_or_notify_cancel()
 
     def work() -> None:
         try:

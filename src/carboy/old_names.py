@@ -34,7 +34,10 @@ _OLD: dict[str, tuple[str, str]] = {
     "globals._request_ctx_stack": _REQUEST_STACK,
     "globals._cv_app": ("carboy.legacy.contexts.cv_app", ""),
     "globals._cv_request": ("carboy.legacy.contexts.cv_request", ""),
-    "helpers._endpoint_from_view_func": ("carboy.scaffold._endpoint_from_view_func", ""),
+    "helpers._endpoint_from_view_func": (
+        "carboy.scaffold._endpoint_from_view_func",
+        "Use the '__name__' of the view instead.",
+    ),
     "helpers.get_env": ("carboy.legacy.functions.get_env", "Use 'app.debug' instead."),
     "helpers.json_available": _AVAILABLE,
     "helpers.locked_cached_property": (
@@ -126,7 +129,8 @@ def find(module: str, name: str) -> Any:
     """
     _, _, within = module.partition(".")
     path = f"{within}.{name}" if within else name
-    place, advice = _OLD.get(path, ("", ""))
+    # Modules that used the stacks and variables of `globals` had them as well.
+    place, advice = _OLD.get(path) or _OLD.get(within and f"globals.{name}") or ("", "")
     if within and not place:
         place = _BORROWED.get(name, "")
     if not place:

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 
     from . import typing as ft
     from .config import Config
+    from .debugger import Debugger
     from .json.provider import JSONProvider
     from .sessions import SessionInterface
 
@@ -142,6 +143,8 @@ class Pipeline(Scaffold):
     _short: ClassVar[_Short | None] = None
     _has_lazy_sessions: ClassVar[bool] = False
     _makes_own_contexts: ClassVar[bool] = False
+    #: Shows what would propagate to the server, where a development server has installed it.
+    _debugger: Debugger | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -276,7 +279,7 @@ class Pipeline(Scaffold):
         The caller must :meth:`conclude` whatever happens, when the response has been sent.
 
         :param ctx: the context of the request, not yet pushed
-        :raises Exception: one that is to propagate, as in debug mode
+        :raises Exception: one that is to propagate, as in debug mode without a debugger
         """
         try:
             short = self._short
@@ -472,7 +475,9 @@ class Pipeline(Scaffold):
         if request.method == "OPTIONS" and _answers_options(rule):
             return self.make_default_options_response()
         view = self.ensure_sync(self.view_functions[rule.endpoint])  # type: ignore[union-attr]
-        return view(**request.view_args)  # type: ignore[no-any-return,arg-type]
+        rv: Any = view(**request.view_args)  # type: ignore[arg-type]
+        # Of what does not look like an async function: a wrapper, or an object.
+        return _run(rv) if type(rv) is CoroutineType else rv  # type: ignore[no-any-return]
 
     def finalize_request(
         self,
@@ -680,7 +685,10 @@ class Pipeline(Scaffold):
         if propagate is None:
             propagate = self.testing or self.debug
         if propagate:
-            raise e
+            if self._debugger is None:
+                raise e
+            self.log_exception(sys.exc_info())
+            return self._debugger.response(e)
         self.log_exception(sys.exc_info())
         answer: Any = InternalServerError(original_exception=e)
         handler = self._find_error_handler(answer, _find_request_ctx().request.blueprints)
@@ -716,9 +724,7 @@ class Pipeline(Scaffold):
 
     def _call(self, func: Callable[..., Any], *args: Any) -> Any:
         """``self.ensure_sync(func)(*args)``, which looks at the result rather than at *func*."""
-        if self._short is None:
-            return self.ensure_sync(func)(*args)
-        rv = func(*args)
+        rv = func(*args) if self._short is not None else self.ensure_sync(func)(*args)
         return _run(rv) if type(rv) is CoroutineType else rv
 
 

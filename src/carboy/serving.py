@@ -8,6 +8,7 @@ Must not know: how a request is answered; the protocols themselves, which are in
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .gateways.wsgi import wsgi_app
@@ -27,6 +28,26 @@ T_func = TypeVar("T_func", bound=Callable[[], None] | Callable[[], Awaitable[Non
 T_during = TypeVar(
     "T_during", bound=Callable[[], Iterator[None]] | Callable[[], AsyncIterator[None]]
 )
+
+
+class _ASGI:
+    """An object, because servers take a bound method for a callable of version 2."""
+
+    def __init__(self, app: Serving) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a connection.
+
+        :param scope: of the type ``http``, ``websocket`` or ``lifespan``
+        :param receive: gives what the client sends
+        :param send: takes what the client is to get
+        """
+        from .gateways.asgi import asgi
+
+        if self.app._awaits_start and scope["type"] != "lifespan":
+            await self.app._life.start()
+        await asgi(self.app, scope, receive, send)  # type: ignore[arg-type]
 
 
 class Serving(Pipeline):
@@ -59,18 +80,10 @@ class Serving(Pipeline):
         # Version 2 of the specification, by which some servers try an object first.
         return lambda receive, send: self.asgi(scope, receive, send)
 
-    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The application as an ASGI callable, version 3.
-
-        :param scope: of the type ``http``, ``websocket`` or ``lifespan``
-        :param receive: gives what the client sends
-        :param send: takes what the client is to get
-        """
-        from .gateways.asgi import asgi
-
-        if self._awaits_start and scope["type"] != "lifespan":
-            await self._life.start()
-        await asgi(self, scope, receive, send)  # type: ignore[arg-type]
+    @cached_property
+    def asgi(self) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
+        """The application as an ASGI callable, version 3."""
+        return _ASGI(self)
 
     def __rsgi__(self, scope: Any, protocol: Any) -> Coroutine[Any, Any, None]:
         """The application as an RSGI callable."""
@@ -88,12 +101,12 @@ class Serving(Pipeline):
 
     def _start_here(self) -> None:
         """Run what is to run before the first request, under a server that does not say so."""
-        import atexit
-
         from .loop import run
 
-        run(self._life.start())
-        atexit.register(lambda: run(self._life.stop()))
+        life = self._life
+        run(life.start())
+        life.stop_at_exit()
+        self.__dict__["_awaits_start"] = False
 
     # When serving begins and ends
 
@@ -172,11 +185,16 @@ class Serving(Pipeline):
         return pool
 
     @property
+    def has_websockets(self) -> bool:
+        """Whether there is a view for WebSockets."""
+        return any(rule.websocket for rule in self.url_map.iter_rules())
+
+    @property
     def is_async(self) -> bool:
         """Whether a view is ``async def`` or there is a WebSocket, so that a loop serves better."""
         from .async_driver import is_async
 
-        return any(rule.websocket for rule in self.url_map.iter_rules()) or any(
+        return self.has_websockets or any(
             is_async(view)
             or any(
                 is_async(getattr(view_class, method.lower(), None))

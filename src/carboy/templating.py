@@ -15,10 +15,11 @@ from jinja2 import BaseLoader, Template, TemplateNotFound
 from jinja2 import Environment as BaseEnvironment
 
 from . import old_names
-from .ctx import StreamedInContext, has_request_context
 from .ctx import _default_template_ctx_processor as _default_template_ctx_processor
+from .ctx import has_request_context
 from .globals import _find_app
 from .signals import before_render_template, template_rendered
+from .streaming import StreamedInContext
 
 if TYPE_CHECKING:
     from .app import Flask

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from . import old_names
-from .globals import current_app, request
+from .globals import _cv_ctx, current_app, request
 from .typing import ResponseReturnValue, RouteCallable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,7 +20,11 @@ http_method_funcs = frozenset({"get", "post", "head", "options", "delete", "put"
 
 
 def _call(method: Callable[..., Any], kwargs: dict[str, Any]) -> ResponseReturnValue:
-    rv: ResponseReturnValue = current_app.ensure_sync(method)(**kwargs)
+    ctx = _cv_ctx.get(None)
+    request_ctx = None if ctx is None else ctx._request_ctx
+    if request_ctx is None or not request_ctx.awaited:
+        method = current_app.ensure_sync(method)
+    rv: ResponseReturnValue = method(**kwargs)
     return rv
 
 

@@ -12,7 +12,9 @@ logged, and closes the connection.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +22,12 @@ from werkzeug.exceptions import Forbidden
 
 from . import async_driver
 from .ctx import RequestContext
-from .loop import in_own_thread, in_thread
+from .loop import in_own_thread
+from .pipeline import _method
 from .sessions import SecureCookieSessionInterface
-from .signals import request_started
+from .signals import got_request_exception, request_started
 from .wrappers.websocket import (
+    GOING_AWAY,
     INTERNAL_ERROR,
     NORMAL,
     BlockingWebSocket,
@@ -31,6 +35,7 @@ from .wrappers.websocket import (
     Fields,
     WebSocket,
     WebSocketClosed,
+    classes_for,
 )
 
 if TYPE_CHECKING:
@@ -41,31 +46,35 @@ if TYPE_CHECKING:
 Either = WebSocket | BlockingWebSocket
 
 
-async def serve(app: Flask, channel: Channel) -> None:
-    """Answer the handshake of *channel*, and let its view talk until it ends."""
-    websocket: Either = WebSocket(channel.environ)
+async def serve(app: Flask, channel: Channel, look_after: float | None = None) -> None:
+    """Answer the handshake of *channel*, and let its view talk until it ends.
+
+    :param look_after: in place of ``WebSocket.look_after``
+    :raises Exception: what the view raises, if that is to propagate
+    """
+    websocket: Either = classes_for(app.request_class)[0](channel.environ)  # type: ignore[arg-type]
     websocket._channel = channel
+    if look_after is not None:
+        websocket.look_after = look_after
     ctx = RequestContext(app, channel.environ, request=websocket)
     app._the_short_way()
     ctx._enter()
-    app._got_first_request = True
+    if not app._got_first_request:
+        app._got_first_request = True
     try:
         try:
             answer = await _talk(app, ctx, websocket)
         finally:
-            websocket._rest()
-        if answer is None:
+            websocket._view_ended()
             if websocket.accepted:
-                await websocket._close(NORMAL, "")
+                with suppress(WebSocketClosed):
+                    await websocket._close(NORMAL, "")
                 await _after(app, ctx)
-        else:
-            fields: Fields = [(name.lower(), value) for name, value in answer.headers]
-            body = await in_thread(app._threads, answer.get_data)
-            await channel.refuse(answer.status_code, fields, body)
-            answer.close()
-    except WebSocketClosed:
-        pass
+        if answer is not None:
+            with suppress(WebSocketClosed):
+                await _refuse(app, ctx, channel, answer)
     finally:
+        websocket._let_go()
         await async_driver.conclude(app, ctx)
         if ctx._background is not None:
             app._begin_background(ctx._background)
@@ -76,7 +85,7 @@ async def _talk(app: Flask, ctx: RequestContext, websocket: Either) -> Response 
     try:
         try:
             rv = await _dispatch(app, ctx, websocket)
-            if websocket.accepted:
+            if websocket.accepted or websocket.closed is not None:
                 return None
             if rv is None:
                 rv = Forbidden("The WebSocket was not accepted.")
@@ -85,41 +94,53 @@ async def _talk(app: Flask, ctx: RequestContext, websocket: Either) -> Response 
                 return None
             if websocket.accepted or not isinstance(e, Exception):
                 raise
-            rv = await async_driver._handled(app, app.handle_user_exception, e)
-        return await async_driver._process(app, ctx, app.make_response(rv))
+            rv = await async_driver._handled(app, ctx, app.handle_user_exception, e)
+        response = app.make_response(rv)
+        if _is_overridden(app, "process_response"):
+            return await async_driver._plain(app, ctx, app.process_response, response)
+        return await async_driver._process(app, ctx, response)
     except Exception as e:
-        ctx._error = e
         if not websocket.accepted:
-            return await async_driver._handled(app, app.handle_exception, e)  # type: ignore[no-any-return]
-        await async_driver._handled(app, _log(app), e)
-        await websocket._close(INTERNAL_ERROR, "")
-        if app.testing:
-            raise
+            ctx._error = e
+            return await async_driver._handled(app, ctx, app.handle_exception, e)  # type: ignore[no-any-return]
+        with suppress(WebSocketClosed):
+            await websocket._close(INTERNAL_ERROR, "")
+        await _report(app, ctx, e)
         return None
     except BaseException as e:
+        # The server stops, or the process does.
         ctx._error = e
+        if websocket.accepted:
+            with suppress(Exception):
+                await websocket._close(GOING_AWAY, "")
+        websocket._let_go()
         raise
 
 
 def _is_end(e: BaseException, websocket: Either) -> bool:
-    """Whether *e* only says that the connection is closed."""
+    """Whether *e* only says that the connection is closed, and not another one."""
+    if websocket.closed is None:
+        return False
     if isinstance(e, BaseExceptionGroup):
         return all(_is_end(inner, websocket) for inner in e.exceptions)
     if isinstance(e, asyncio.CancelledError):
-        # It was the connection that cancelled the view.
-        if websocket.closed is None:
-            return False
-        if (task := asyncio.current_task()) is not None:
-            task.uncancel()
-        return True
+        return websocket._cancelled
     return isinstance(e, WebSocketClosed)
 
 
+async def _report(app: Flask, ctx: RequestContext, e: Exception) -> None:
+    """Log what nobody can be answered with.
+
+    :raises Exception: *e*, in tests, and where ``PROPAGATE_EXCEPTIONS`` says so
+    """
+    ctx._error = e
+    await async_driver._handled(app, ctx, _log(app), e)
+    propagate = app.config["PROPAGATE_EXCEPTIONS"]
+    if app.testing if propagate is None else propagate:
+        raise e
+
+
 def _log(app: Flask) -> Callable[[Exception], None]:
-    import sys
-
-    from .signals import got_request_exception
-
     def log(e: Exception) -> None:
         got_request_exception.send(app, _async_wrapper=app.ensure_sync, exception=e)
         app.log_exception(sys.exc_info())
@@ -127,52 +148,80 @@ def _log(app: Flask) -> Callable[[Exception], None]:
     return log
 
 
+async def _refuse(app: Flask, ctx: RequestContext, channel: Channel, answer: Response) -> None:
+    try:
+        body = await async_driver._plain(app, ctx, answer.get_data)
+        fields = answer.get_wsgi_headers(channel.environ)
+        await channel.refuse(answer.status_code, [(n.lower(), v) for n, v in fields], body)
+    finally:
+        answer.close()
+
+
+def _is_overridden(app: Flask, stage: str) -> bool:
+    return app._short is None and _method(app, stage) is not app._plain[stage]
+
+
 async def _dispatch(app: Flask, ctx: RequestContext, websocket: Either) -> Any:
     if ctx._session is None and not app._opens_sessions_lazily():
-        await in_thread(app._threads, ctx._open_session)
+        await async_driver._plain(app, ctx, ctx._open_session)
     ctx.match_request()
     if request_started.receivers:
-        await in_thread(app._threads, async_driver._send, request_started, app)
+        await async_driver._plain(app, ctx, async_driver._send, request_started, app)
+    if _is_overridden(app, "preprocess_request"):
+        rv: Any = await async_driver._plain(app, ctx, app.preprocess_request)
+    elif app.before_request_funcs or app.url_value_preprocessors:
+        rv = await async_driver._preprocess(app, ctx)
+    else:
+        rv = None
+    if rv is not None:
+        return rv
     if websocket.routing_exception is not None:
         app.raise_routing_exception(websocket)
     rule, args = websocket.url_rule, websocket.view_args
     assert rule is not None and args is not None
     view = app.view_functions[rule.endpoint]
-    plain = not async_driver.is_async(view)
+    plain = not _is_async(view)
     if plain:
-        websocket.__class__ = BlockingWebSocket
+        websocket.__class__ = classes_for(app.request_class)[1]  # type: ignore[arg-type]
         websocket.__dict__["_loop"] = asyncio.get_running_loop()
-    else:
-        websocket._task = asyncio.current_task()
-
-    async def fields() -> Fields:
-        return await _session_fields(app, ctx)
-
-    websocket._fields = fields
-    rv: Any = None
-    if app.before_request_funcs or app.url_value_preprocessors:
-        rv = await async_driver._preprocess(app, ctx)
+    websocket._fields = lambda: _session_fields(app, ctx)
     for name in ctx._names or app._names_of(ctx):
         for before in app.before_websocket_funcs.get(name, ()):
-            if rv is None:
-                rv = await _call(app, before)
-    if rv is None:
-        rv = await in_own_thread(view, **args) if plain else view(**args)
-        if isawaitable(rv):
-            rv = await rv
-    return rv
+            if (rv := await _call(app, ctx, before)) is not None:
+                return rv
+    if not plain:
+        websocket._task = asyncio.current_task()
+        # Of a view that is a class.
+        ctx.awaited = True
+        rv = view(**args)
+        return await rv if isawaitable(rv) else rv
+    try:
+        return await in_own_thread(view, **args)
+    except asyncio.CancelledError:
+        # A thread cannot be cancelled, but it learns of it when it next sends or receives.
+        websocket._let_go()
+        raise
+
+
+def _is_async(view: Callable[..., Any]) -> bool:
+    view_class = getattr(view, "view_class", None)
+    methods = (getattr(view_class, name, None) for name in ("dispatch_request", "get"))
+    return any(map(async_driver.is_async, (view, *methods)))
 
 
 async def _after(app: Flask, ctx: RequestContext) -> None:
     for name in reversed(ctx._names or app._names_of(ctx)):
         for after in reversed(app.after_websocket_funcs.get(name, ())):
-            await _call(app, after)
+            try:
+                await _call(app, ctx, after)
+            except Exception as e:
+                await _report(app, ctx, e)
 
 
-async def _call(app: Flask, hook: Callable[[], Any]) -> Any:
+async def _call(app: Flask, ctx: RequestContext, hook: Callable[[], Any]) -> Any:
     if async_driver.is_async(hook):
         return await hook()
-    return await in_thread(app._threads, hook)
+    return await async_driver._plain(app, ctx, hook)
 
 
 async def _session_fields(app: Flask, ctx: RequestContext) -> Fields:
@@ -182,5 +231,6 @@ async def _session_fields(app: Flask, ctx: RequestContext) -> Fields:
     if type(app.session_interface) is SecureCookieSessionInterface:
         app._save_session(ctx, response)
     else:
-        await in_thread(app._threads, app._save_session, ctx, response)
-    return list(response.headers)[kept:]
+        await async_driver._plain(app, ctx, app._save_session, ctx, response)
+    # Nothing varies: what a WebSocket says is not cached.
+    return [field for field in list(response.headers)[kept:] if field[0] != "Vary"]

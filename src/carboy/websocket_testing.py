@@ -10,13 +10,22 @@ import asyncio
 import queue
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import Headers
 
 from .loop import background_loop
 from .websocket_driver import serve
-from .wrappers.websocket import NORMAL, Fields, Message, WebSocketClosed
+from .wrappers.websocket import (
+    ABNORMAL,
+    INTERNAL_ERROR,
+    NORMAL,
+    Fields,
+    Message,
+    WebSocketClosed,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -105,13 +114,18 @@ class TestWebSocket:
 
         async def run() -> None:
             try:
-                await serve(self.app, channel)
+                await serve(self.app, channel, look_after=0)
             finally:
                 # Whatever happened, nothing more will come.
-                channel.to_client.put(WebSocketClosed(1006))
+                channel.to_client.put(WebSocketClosed(ABNORMAL))
 
-        self._served = asyncio.run_coroutine_threadsafe(run(), background_loop())
-        answer = self._next()
+        # Without the contexts of the test, as on a server.
+        self._served = Context().run(asyncio.run_coroutine_threadsafe, run(), background_loop())
+        try:
+            answer = self._next()
+        except TimeoutError:
+            self._served.cancel()
+            raise
         if isinstance(answer, WebSocketClosed):
             self._served.result(self.timeout)
             raise answer
@@ -163,6 +177,7 @@ class TestWebSocket:
         """The next message of the application.
 
         :raises WebSocketClosed: it has closed the connection
+        :raises Exception: what the view raised, if that propagates
         :raises TimeoutError: it sends nothing
         """
         if self.closed is not None:
@@ -170,6 +185,10 @@ class TestWebSocket:
         message: Message | WebSocketClosed = self._next()
         if isinstance(message, WebSocketClosed):
             self.closed = message
+            if message.code in {INTERNAL_ERROR, ABNORMAL}:
+                # If an error of the view is the cause, it tells more.
+                with suppress(TimeoutError):
+                    self._served.result(self.timeout)
             raise message
         return message
 

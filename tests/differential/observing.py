@@ -27,6 +27,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
     from .asking import Ask
 
 Journal = list[tuple[object, ...]]
@@ -97,6 +99,7 @@ def converse(
     *,
     attach: Sequence[Recorder] = (),
     times: int = 1,
+    call: Call | None = None,
 ) -> list[Answer]:
     """Ask an application one thing and all that follows from it.
 
@@ -104,9 +107,11 @@ def converse(
     :param create: the application made with one of them
     :param attach: recorders for the length of the conversation
     :param times: how often to have it, each time without the cookies of the last
+    :param call: calls the application; as a WSGI server does when left out
     """
     forget_loggers()
-    return copy_context().run(_converse, frameworks, create, [ask, *ask.then], attach, times)
+    asks = [ask, *ask.then]
+    return copy_context().run(_converse, frameworks, create, asks, attach, times, call or _call)
 
 
 def _converse(
@@ -115,6 +120,7 @@ def _converse(
     asks: Sequence[Ask],
     attach: Sequence[Recorder],
     times: int,
+    call: Call,
 ) -> list[Answer]:
     answers = []
     with ExitStack() as stack:
@@ -132,11 +138,9 @@ def _converse(
         for number, (framework, app, journal) in zip(range(times * len(asks)), cycle(sides)):
             if (turn := number % len(asks)) == 0:
                 jar: dict[str, str] = {}
-            answer = _answer(app, asks[turn], jar)
-            answer.contexts_left = (
-                framework.has_app_context(),
-                framework.has_request_context(),
-            )
+            answer = _answer(app, asks[turn], jar, call)
+            if framework.has_app_context():
+                answer.contexts_left = True, framework.has_request_context()
             answer.warned, answer.journal = alike(warned), alike(journal)
             answers.append(answer)
             warned.clear()
@@ -144,7 +148,7 @@ def _converse(
     return answers
 
 
-def _answer(app: Any, ask: Ask, jar: dict[str, str]) -> Answer:
+def _answer(app: Any, ask: Ask, jar: dict[str, str], call: Call) -> Answer:
     environ = ask.build()
     if jar:
         environ["HTTP_COOKIE"] = "; ".join(f"{k}={v}" for k, v in jar.items())
@@ -161,16 +165,28 @@ def _answer(app: Any, ask: Ask, jar: dict[str, str]) -> Answer:
         return answer.chunks.append
 
     try:
-        body = app(environ, start_response)
-        try:
-            answer.chunks += [chunk for chunk in body if chunk]
-        finally:
-            getattr(body, "close", lambda: None)()
+        answer.contexts_left = call(app, environ, start_response, answer.chunks)
     except Exception as error:
         answer.raised = told(error)
     answer.chunks = [alike(chunk) for chunk in answer.chunks]
     answer.log_stream = _without_traceback(environ["wsgi.errors"].getvalue())
     return answer
+
+
+def _call(
+    app: Any, environ: WSGIEnvironment, start_response: StartResponse, chunks: list[bytes]
+) -> tuple[bool, bool]:
+    body = app(environ, start_response)
+    try:
+        chunks += [chunk for chunk in body if chunk]
+    finally:
+        getattr(body, "close", lambda: None)()
+    return False, False
+
+
+#: Calls an application with an environ, a function that takes status and headers, and a list that
+#: takes the pieces of the body; returns which contexts were left where the application ran.
+Call = Callable[[Any, "WSGIEnvironment", "StartResponse", list[bytes]], tuple[bool, bool]]
 
 
 def told(error: BaseException) -> str:

@@ -103,18 +103,19 @@ def test_what_it_says(program: Program) -> None:
     assert program.said == [
         " * Serving Carboy app 'program'",
         " * Debug mode: off",
+        " * Interface: wsgi, as the application has only plain views",
         f" * Running on http://{host}:{port}",
     ]
     program.get("/?a=%20b")
     program.get("/nothing")
     program.request("/", "POST")
     assert program.stop() == 0
-    lines = [re.sub(r"\d+\.\d ms", "… ms", line) for line in program.said[3:]]
+    lines = [re.sub(r"\d+\.\d ms", "… ms", line) for line in program.said[4:]]
     assert lines == [
         "Press CTRL+C to quit",
-        "GET /?a=%20b 200 … ms",
-        "GET /nothing 404 … ms",
-        "POST / 405 … ms",
+        "GET /?a=%20b 200 … ms 5 B",
+        "GET /nothing 404 … ms 207 B",
+        "POST / 405 … ms 153 B",
     ]
 
 
@@ -162,7 +163,6 @@ def test_in_debug_mode_too(start: Start, tmp_path: Path) -> None:
     program = start(COMMAND, "--app", "program", "run", "--debug", folder=tmp_path)
     assert program.get("/fail").status == 500
     assert " * Debug mode: on" in program.said
-    assert " * Not available yet, so without effect: the reloader, the debugger" in program.said
     program.wait_for("LookupError: the view failed")
 
 
@@ -171,10 +171,16 @@ def test_a_port_in_use(program: Program, start: Start, tmp_path: Path) -> None:
     command = (COMMAND, "--app", "program", "run", "--port", str(port))
     second = start(*command, folder=tmp_path)
     assert second.wait() == 1
-    assert second.said[-1] == (
-        f"Error: Cannot listen on 127.0.0.1 port {port}: the port is in use by another program."
-        " Stop that program, or choose another port with --port."
+    match = re.fullmatch(
+        rf"Error: Cannot listen on 127\.0\.0\.1 port {port}: the port is in use by (.+)\. Stop that"
+        r" program, or choose another port with --port: (\d+) is free\.",
+        second.said[-1],
     )
+    assert match
+    assert int(match[2]) > port
+    if Path("/proc/net/tcp").exists():
+        assert match[1].startswith(f"process {program.process.pid} (")
+        assert match[1].endswith(" --app program run)")
 
 
 def test_no_application(start: Start, tmp_path: Path) -> None:
@@ -185,11 +191,11 @@ def test_no_application(start: Start, tmp_path: Path) -> None:
 
 def test_a_script_serves_itself(start: Start, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
-    command = (sys.executable, "-m", "carboy", "program.py", "use_reloader", "use_evalex")
+    command = (sys.executable, "-m", "carboy", "program.py", "request_handler", "use_evalex")
     program = start(*command, folder=tmp_path)
     assert program.get("/").text == "Hello"
     assert " * Serving Carboy app 'program'" in program.said
-    assert " * Not available yet, so without effect: the reloader" in program.said
+    assert " * Without effect here: a request handler" in program.said
     assert program.stop(signal.SIGINT) == 0
     assert program.said[-1] == "after program"
 

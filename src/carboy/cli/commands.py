@@ -16,13 +16,16 @@ import click
 from ..flask_alias import install_as_flask
 from ..globals import current_app
 from ..helpers import get_debug_flag
-from ..server import banner_lines, run_simple
-from .discovery import ScriptInfo, pass_script_info
+from ..server import THREADS, Settings, banner_lines, develop
+from .discovery import BrokenImport, NoAppException, ScriptInfo, pass_script_info
+from .environment import environment_without_files, settings_files
 from .groups import FlaskGroup, with_appcontext
 from .options import CertParamType, SeparatedPathType, debug_option, validate_key
 
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
+
+    from ..app import Flask
 
 
 def show_server_banner(debug: bool, app_import_path: str | None) -> None:
@@ -54,12 +57,22 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
 @click.option(
     "--reload/--no-reload",
     default=None,
-    help="Enable or disable the reloader. It has no effect yet.",
+    help="Start the program anew when its files change; by default in debug mode.",
 )
 @click.option(
     "--debugger/--no-debugger",
     default=None,
-    help="Enable or disable the debugger. It has no effect yet.",
+    help="Show exceptions in the browser; by default in debug mode.",
+)
+@click.option(
+    "--debugger-allow-remote",
+    is_flag=True,
+    help="Offer the debugger's console to other machines, to who has the token shown here.",
+)
+@click.option(
+    "--live-reload/--no-live-reload",
+    default=True,
+    help="Have pages in browsers reload themselves after the program, in debug mode.",
 )
 @click.option(
     "--with-threads/--without-threads",
@@ -67,11 +80,20 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
     help="Enable or disable multithreading.",
 )
 @click.option(
+    "--interface",
+    type=click.Choice(("auto", "wsgi", "asgi", "rsgi")),
+    default="auto",
+    help=(
+        "How the application is called; auto is wsgi for plain views, asgi with WebSockets,"
+        " and rsgi for other async views."
+    ),
+)
+@click.option(
     "--extra-files",
     type=SeparatedPathType(),
     help=(
-        "Extra files that trigger a reload on change. Multiple paths are separated by"
-        f" {os.path.pathsep!r}. It has no effect yet."
+        "Extra files, or folders, that trigger a reload on change. Multiple paths are separated"
+        f" by {os.path.pathsep!r}."
     ),
 )
 @click.option(
@@ -79,7 +101,7 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
     type=SeparatedPathType(),
     help=(
         "Files matching these fnmatch patterns will not trigger a reload on change."
-        f" Multiple patterns are separated by {os.path.pathsep!r}. It has no effect yet."
+        f" Multiple patterns are separated by {os.path.pathsep!r}."
     ),
 )
 @pass_script_info
@@ -89,7 +111,10 @@ def run_command(
     port: int,
     reload: bool | None,
     debugger: bool | None,
+    debugger_allow_remote: bool,
+    live_reload: bool,
     with_threads: bool,
+    interface: str,
     cert: object,
     extra_files: list[str] | None,
     exclude_patterns: list[str] | None,
@@ -97,23 +122,46 @@ def run_command(
     """Run a local development server.
 
     This server is for development purposes only. It says where it listens, writes a line for
-    each request, and stops on Ctrl-C.
+    each request, and stops on Ctrl-C. In debug mode it starts the program anew when a file is
+    saved, and shows exceptions in the browser.
     """
-    app = info.load_app()
     debug = get_debug_flag()
-    show_server_banner(debug, info.app_import_path or app.name)
 
-    run_simple(
-        host,
-        port,
-        app,
-        use_reloader=debug if reload is None else reload,
-        use_debugger=debug if debugger is None else debugger,
-        threaded=with_threads,
-        ssl_context=cert,
-        extra_files=extra_files,
-        exclude_patterns=exclude_patterns,
+    def show_exceptions(application: Any, token: str | None) -> str | None:
+        from ..debugger import install
+
+        installed = install(application, host=host, allow_remote=debugger_allow_remote, token=token)
+        return None if installed is None else installed.guard.token
+
+    reloads = debug if reload is None else reload
+
+    def load() -> Flask:
+        try:
+            return info.load_app()
+        except BrokenImport as error:
+            if not reloads or error.__context__ is None:
+                raise
+            # The reloader shows what happened, like any other exception.
+            raise error.__context__ from None
+
+    settings = Settings(
+        host=host,
+        port=port,
+        name=info.app_import_path,
+        debug=debug,
+        reload=reloads,
+        debugger=show_exceptions if (debug if debugger is None else debugger) else None,
+        live_reload=live_reload,
+        threads=THREADS if with_threads else 1,
+        interface=interface,
+        certificate=cert,
+        extra_files=extra_files or (),
+        exclude_patterns=exclude_patterns or (),
+        settings_files=settings_files(),
+        environment=environment_without_files(),
+        is_hopeless=lambda error: isinstance(error, NoAppException),
     )
+    develop(load, settings, spare=True)
 
 
 @click.command("shell", short_help="Run a shell in the app context.")

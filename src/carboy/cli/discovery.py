@@ -39,6 +39,10 @@ class NoAppException(click.UsageError):
     """An application could not be found or made. The message says why."""
 
 
+class BrokenImport(NoAppException):
+    """The module of an application is there, but fails to import something."""
+
+
 def find_best_app(module: ModuleType) -> Flask:
     """The application in a module that is meant when none is named.
 
@@ -193,7 +197,7 @@ def locate_app(
         __import__(module_name)
     except ImportError as error:
         if not _is_missing(module_name, error):
-            raise NoAppException(
+            raise BrokenImport(
                 f"While importing {module_name!r}, an ImportError was raised:"
                 f"\n\n{_user_traceback(error)}"
             ) from None

@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable
 from functools import update_wrapper
 from importlib import metadata
+from types import CoroutineType
 from typing import Any, TypeVar
 
 import click
@@ -40,9 +41,26 @@ def with_appcontext(f: F) -> F:
         if not current_app:
             app = ctx.ensure_object(ScriptInfo).load_app()
             ctx.with_resource(app.app_context())
-        return ctx.invoke(f, *args, **kwargs)
+        return ctx.invoke(_awaited(f), *args, **kwargs)
 
     return update_wrapper(in_context, f)  # type: ignore[return-value]
+
+
+def _awaited(f: Callable[..., Any]) -> Callable[..., Any]:
+    """*f*, or for an ``async def`` function a plain one that runs it to its end.
+
+    It runs in this thread, for Click keeps the context of a command in it.
+    """
+
+    def command(*args: Any, **kwargs: Any) -> Any:
+        rv = f(*args, **kwargs)
+        if type(rv) is not CoroutineType:
+            return rv
+        import asyncio  # takes long, and few commands need it
+
+        return asyncio.run(rv)
+
+    return update_wrapper(command, f)
 
 
 class AppGroup(click.Group):
@@ -53,13 +71,17 @@ class AppGroup(click.Group):
     ) -> Callable[[Callable[..., Any]], click.Command]:
         """As :meth:`click.Group.command`, inside the application context.
 
+        The function may be ``async``.
+
         :param with_appcontext: ``False`` leaves the context out
         """
         wrapped = kwargs.pop("with_appcontext", True)
         parent = super().command
 
         def decorator(f: Callable[..., Any]) -> click.Command:
-            command: click.Command = parent(*args, **kwargs)(with_appcontext(f) if wrapped else f)
+            command: click.Command = parent(*args, **kwargs)(
+                with_appcontext(f) if wrapped else _awaited(f)
+            )
             return command
 
         return decorator
@@ -105,8 +127,9 @@ class FlaskGroup(AppGroup):
         if add_default_commands:
             # The commands use this module's decorators.
             from .commands import routes_command, run_command, shell_command
+            from .serve import serve_command
 
-            for command in (run_command, shell_command, routes_command):
+            for command in (run_command, serve_command, shell_command, routes_command):
                 self.add_command(command)
 
     def _load_plugin_commands(self) -> None:

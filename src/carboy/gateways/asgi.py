@@ -6,16 +6,18 @@ Must not know: routes, hooks, sessions.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from ..websocket_driver import serve
-from ..wrappers.websocket import WebSocketClosed
+from ..wrappers.websocket import ABNORMAL, NO_STATUS, WebSocketClosed
 from .answer import answer
-from .exchange import ClientGone, Fields, environ_of
+from .exchange import ClientGone, Fields, environ_of, may_have_body
 
 if TYPE_CHECKING:
     from ..app import Flask
+    from ..files import Span
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -46,20 +48,32 @@ class _HTTP:
         self._receive = receive
         self._send = send
         self._more = True
+        self._all_received: asyncio.Future[None] | None = None
+        self._reads_files = "http.response.pathsend" in (scope.get("extensions") or {})
         self.environ = _environ(scope)
 
     async def receive(self) -> bytes:
         while self._more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                self._more = False
+                self._end()
                 raise ClientGone
-            self._more = message.get("more_body", False)
+            if not message.get("more_body", False):
+                self._end()
             if body := message.get("body", b""):
                 return body  # type: ignore[no-any-return]
         return b""
 
+    def _end(self) -> None:
+        self._more = False
+        if self._all_received is not None and not self._all_received.done():
+            self._all_received.set_result(None)
+
     async def gone(self) -> None:
+        if self._more and may_have_body(self.environ):
+            # What comes is the body, and somebody else's.
+            self._all_received = asyncio.get_running_loop().create_future()
+            await self._all_received
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
@@ -81,8 +95,16 @@ class _HTTP:
     async def end(self) -> None:
         await self._send({"type": "http.response.body", "body": b""})
 
-    async def send_file(self, status: int, fields: Fields, path: str) -> bool:
-        return False
+    async def break_off(self) -> None:
+        # Servers do so themselves when an application fails.
+        pass
+
+    async def send_file(self, status: int, fields: Fields, span: Span) -> bool:
+        if not span.whole or not self._reads_files:
+            return False
+        await self.start(status, fields)
+        await self._send({"type": "http.response.pathsend", "path": span.path})
+        return True
 
 
 class _WebSocket:
@@ -101,7 +123,7 @@ class _WebSocket:
 
     async def _open(self) -> None:
         if (await self._receive())["type"] != "websocket.connect":
-            raise WebSocketClosed(1006)
+            raise WebSocketClosed(ABNORMAL)
 
     async def accept(self, subprotocol: str | None, fields: Fields) -> None:
         await self._open()
@@ -121,7 +143,7 @@ class _WebSocket:
     async def receive(self) -> str | bytes:
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
-            raise WebSocketClosed(message.get("code") or 1005, message.get("reason") or "")
+            raise WebSocketClosed(message.get("code") or NO_STATUS, message.get("reason") or "")
         text: str | None = message.get("text")
         return text if text is not None else message.get("bytes") or b""
 
@@ -131,13 +153,13 @@ class _WebSocket:
             await self._send({"type": "websocket.send", kind: message})
         except Exception as e:
             # Servers raise an OSError, or what they always raise when the client is gone.
-            raise WebSocketClosed(1006) from e
+            raise WebSocketClosed(ABNORMAL) from e
 
     async def close(self, code: int, reason: str) -> None:
         try:
             await self._send({"type": "websocket.close", "code": code, "reason": reason})
         except Exception as e:
-            raise WebSocketClosed(1006) from e
+            raise WebSocketClosed(ABNORMAL) from e
 
 
 def _encoded(fields: Fields) -> list[tuple[bytes, bytes]]:
@@ -145,8 +167,8 @@ def _encoded(fields: Fields) -> list[tuple[bytes, bytes]]:
 
 
 def _environ(scope: Scope) -> dict[str, Any]:
-    server = scope.get("server") or ("localhost", 80)
-    client = scope.get("client") or ("", 0)
+    server = scope.get("server")
+    client = scope.get("client")
     raw_path = scope.get("raw_path")
     environ = environ_of(
         scope.get("method", "GET"),
@@ -158,9 +180,12 @@ def _environ(scope: Scope) -> dict[str, Any]:
         root_path=scope.get("root_path", ""),
         raw_path=None if raw_path is None else raw_path.decode("latin-1"),
         # A server on a Unix socket has a path, and None for the port.
-        server=(server[0], str(server[1] or 80)),
-        client=(client[0], str(client[1])),
+        server=(server[0], str(server[1])) if server and server[1] else ("", ""),
+        client=(client[0], str(client[1])) if client else ("", ""),
     )
+    if environ.get("HTTP_HOST") == "":
+        # What Granian passes when there is none.
+        del environ["HTTP_HOST"]
     environ["asgi.scope"] = scope
     return environ
 

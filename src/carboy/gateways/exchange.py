@@ -9,21 +9,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from io import BufferedReader, BytesIO, RawIOBase
+from io import SEEK_END, BufferedReader, BytesIO, RawIOBase
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
+from werkzeug.exceptions import ClientDisconnected
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
+
+    from ..files import Span
 
 #: A body up to this many bytes is kept in memory, a longer one in a temporary file.
 SPOOL_SIZE: Final = 1024 * 1024
 
+#: How many bytes of a body that is read while it is received are taken at a time.
+_PIECE: Final = 64 * 1024
+
 Fields = list[tuple[str, str]]
 
 
-class ClientGone(Exception):
+class ClientGone(ConnectionError):
     """The client has left; there is nobody to answer."""
 
 
@@ -39,7 +46,7 @@ class Exchange(Protocol):
         """
 
     async def gone(self) -> None:
-        """Return when the client has left; only when the body has been received."""
+        """Return when the client has left."""
 
     async def send_whole(self, status: int, fields: Fields, body: bytes) -> None:
         """Answer with a body that is at hand."""
@@ -56,8 +63,11 @@ class Exchange(Protocol):
     async def end(self) -> None:
         """End an answer of pieces."""
 
-    async def send_file(self, status: int, fields: Fields, path: str) -> bool:
-        """Answer with a whole file, which the server reads; ``False`` if it cannot."""
+    async def break_off(self) -> None:
+        """See to it that an answer of pieces, which is about to fail, does not look complete."""
+
+    async def send_file(self, status: int, fields: Fields, span: Span) -> bool:
+        """Answer with a file or a part of it, which the server reads; ``False`` if it cannot."""
 
 
 def environ_of(
@@ -79,24 +89,23 @@ def environ_of(
     :param query: as it was sent
     :param fields: the request's headers in their order, names in small letters
     :param raw_path: as it was sent, if that is known
-    :param server: host and port that the server listens on
-    :param client: address and port of the client
+    :param server: host and port that the server listens on, empty for a Unix socket
+    :param client: address and port of the client, empty for a Unix socket
     """
-    if root_path and path.startswith(root_path):
+    root_path = root_path.rstrip("/")
+    if root_path and f"{path}/".startswith(f"{root_path}/"):
         path = path[len(root_path) :]
     if raw_path is None:
         raw_path = quote(root_path + path, safe="/!$&'()*+,;=:@~")
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": method,
-        "SCRIPT_NAME": root_path,
-        "PATH_INFO": path if path.isascii() else _latin1(path),
+        "SCRIPT_NAME": root_path if root_path.isascii() else latin1(root_path),
+        "PATH_INFO": path if path.isascii() else latin1(path),
         "QUERY_STRING": query,
         "RAW_URI": f"{raw_path}?{query}" if query else raw_path,
-        "SERVER_NAME": server[0],
-        "SERVER_PORT": server[1],
-        "SERVER_PROTOCOL": f"HTTP/{http_version}",
-        "REMOTE_ADDR": client[0],
-        "REMOTE_PORT": client[1],
+        "SERVER_NAME": server[0] or "localhost",
+        "SERVER_PORT": server[1] or "80",
+        "SERVER_PROTOCOL": "HTTP/1.0" if http_version == "1" else f"HTTP/{http_version}",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scheme,
         "wsgi.input": BytesIO(),
@@ -107,6 +116,8 @@ def environ_of(
         "wsgi.run_once": False,
     }
     environ["REQUEST_URI"] = environ["RAW_URI"]
+    if client[0]:
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client
     for name, value in fields:
         key = _keys.get(name) or _key(name)
         if key is None:
@@ -144,7 +155,8 @@ def _key(name: str) -> str | None:
     return key
 
 
-def _latin1(text: str) -> str:
+def latin1(text: str) -> str:
+    """*text* as an environment has it: each byte of its UTF-8 a character."""
     return text.encode(errors="surrogateescape").decode("latin-1")
 
 
@@ -156,60 +168,92 @@ def may_have_body(environ: WSGIEnvironment) -> bool:
     return length != "0"
 
 
-async def receive_body(exchange: Exchange, limit: int | None) -> IO[bytes]:
+class UnfinishedBody(BufferedReader):
+    """A body that is received while it is read, in a worker thread, because it is too large."""
+
+    raw: _Incoming
+
+
+async def receive_body(
+    exchange: Exchange, limit: int | None, begun: UnfinishedBody | None = None
+) -> IO[bytes]:
     """The body of the request, received to its end, or until it is longer than *limit*.
 
-    A body that says it is longer is left to be received when it is read.
+    What is longer is left to be received when it is read.
 
     :param limit: in bytes
+    :param begun: what this returned for a smaller limit
     :raises ClientGone: the client left before the end
     """
     length = exchange.environ.get("CONTENT_LENGTH", "")
     if limit is not None and length.isascii() and length.isdigit() and int(length) > limit:
-        return body_stream(exchange)
-    piece = await exchange.receive()
-    size = len(piece)
-    more = await exchange.receive() if piece else b""
-    if not more:
-        return BytesIO(piece)
-    body: IO[bytes] = SpooledTemporaryFile(SPOOL_SIZE)  # noqa: SIM115  # closed with the request
-    body.write(piece)
-    while more and (limit is None or size <= limit):
-        body.write(more)
-        size += len(more)
-        more = await exchange.receive()
+        return begun or body_stream(exchange)
+    body: IO[bytes]
+    if begun is None:
+        piece = await exchange.receive()
+        more = await exchange.receive() if piece else b""
+        if not more:
+            return BytesIO(piece)
+        body = SpooledTemporaryFile(SPOOL_SIZE)  # noqa: SIM115  # closed with the request
+        size = body.write(piece) + body.write(more)
+    elif begun.raw.was_read:
+        return begun
+    else:
+        body = begun.raw.start
+        size = body.seek(0, SEEK_END)
+    while limit is None or size <= limit:
+        if not (piece := await exchange.receive()):
+            body.seek(0)
+            return body
+        size += body.write(piece)
     body.seek(0)
-    return body
+    return body_stream(exchange, body)
 
 
-def body_stream(exchange: Exchange) -> IO[bytes]:
-    """A stream that receives the body of the request while it is read, in a worker thread."""
-    return BufferedReader(_Incoming(exchange, asyncio.get_running_loop()))
+def body_stream(exchange: Exchange, start: IO[bytes] | None = None) -> UnfinishedBody:
+    """A stream that receives the body of the request while it is read, in a worker thread.
+
+    :param start: what was received of it already
+    """
+    if start is None:
+        start = SpooledTemporaryFile(SPOOL_SIZE)  # noqa: SIM115  # closed with the request
+    return UnfinishedBody(_Incoming(exchange, asyncio.get_running_loop(), start), _PIECE)
 
 
 class _Incoming(RawIOBase):
-    def __init__(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, exchange: Exchange, loop: asyncio.AbstractEventLoop, start: IO[bytes]
+    ) -> None:
         self.exchange = exchange
         self.loop = loop
-        self.rest = b""
+        self.start = start
+        self.rest: bytes | memoryview = b""
+        self.was_read = False
 
     def readable(self) -> bool:
         return True
 
+    def close(self) -> None:
+        self.start.close()
+        super().close()
+
     def readinto(self, buffer: Any) -> int:
+        self.was_read = True
+        if not self.rest:
+            self.rest = self.start.read(len(buffer))
         if not self.rest:
             if asyncio._get_running_loop() is self.loop:
                 raise RuntimeError(
                     "The body of this request is still being received, and reading it here would"
                     " stop the event loop that receives it. Use"
-                    " 'async for chunk in request.chunks()' in an 'async def' view."
+                    " 'async for chunk in request.chunks()' in an 'async def' view, or raise"
+                    " 'request.max_content_length' earlier, in a before_request function."
                 )
             receiving = asyncio.run_coroutine_threadsafe(self.exchange.receive(), self.loop)
             try:
-                self.rest = receiving.result()
-            except ClientGone:
-                # Werkzeug answers what ends early with a 400.
-                return 0
+                self.rest = memoryview(receiving.result())
+            except ClientGone as e:
+                raise ClientDisconnected from e
         size = min(len(buffer), len(self.rest))
         buffer[:size] = self.rest[:size]
         self.rest = self.rest[size:]

@@ -6,17 +6,29 @@ Must not know: routes, hooks, sessions.
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from .. import connections
 from ..websocket_driver import serve
-from ..wrappers.websocket import WebSocketClosed
+from ..wrappers.websocket import ABNORMAL, WebSocketClosed
 from .answer import answer
-from .exchange import ClientGone, Fields, environ_of
+from .exchange import ClientGone, Fields, environ_of, latin1
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from ..app import Flask
+    from ..files import Span
+
+#: How long the server may take to tell that a client has left, in seconds. Only who sends a body
+#: of unknown length over HTTP/2 waits for it.
+_NOTICE: Final = 0.05
+
+#: After how many bytes of an answer to wait until the client has caught up.
+_MAX_AHEAD: Final = 1024 * 1024
 
 
 class Headers(Protocol):
@@ -45,7 +57,12 @@ class Scope(Protocol):
 async def rsgi(app: Flask, scope: Scope, protocol: Any) -> None:
     """The application as an RSGI callable."""
     if scope.proto == "http":
-        await answer(app, _HTTP(scope, protocol))
+        exchange = _HTTP(scope, protocol)
+        try:
+            await answer(app, exchange)
+        finally:
+            if exchange.connection is not None:
+                exchange.connection.close()
     else:
         await serve(app, _WebSocket(scope, protocol))
 
@@ -56,20 +73,53 @@ class _HTTP:
     def __init__(self, scope: Scope, protocol: Any) -> None:
         self._protocol = protocol
         self._body: AsyncIterator[bytes] | None = None
+        self._ended = False
+        self._size = 0
         self._transport: Any = None
+        self._client = scope.client
+        #: The client's, once so much was sent that it has to be asked whether it takes more.
+        self.connection: socket | None = None
+        self._ahead = 0
         self.environ = _environ(scope)
 
     async def receive(self) -> bytes:
+        if self._ended:
+            return b""
         if self._body is None:
             self._body = self._protocol.__aiter__()
-        try:
-            while not (piece := await anext(self._body)):
-                pass
-        except StopAsyncIteration:
-            return b""
-        except Exception as e:
-            raise ClientGone from e
-        return piece
+        empty = 0
+        while True:
+            # The built-in anext() with a default, and `async for`, crash on Granian's iterator.
+            try:
+                piece: bytes = await self._body.__anext__()
+            except StopAsyncIteration:
+                break
+            if piece:
+                self._size += len(piece)
+                return piece
+            empty += 1
+        self._ended = True
+        await self._check_end(empty)
+        return b""
+
+    async def _check_end(self, empty: int) -> None:
+        """Find out whether the body ended early, which the server does not tell.
+
+        :param empty: the number of empty pieces at the end; there is always one
+        :raises ClientGone: it did
+        """
+        environ = self.environ
+        if (length := environ.get("CONTENT_LENGTH")) is not None:
+            early = length.isdecimal() and self._size < int(length)
+        elif environ["SERVER_PROTOCOL"] < "HTTP/2":
+            # The other one is the error, unless it is the trailer.
+            early = empty > 1 and "HTTP_TRAILER" not in environ
+        else:
+            gone = asyncio.ensure_future(self.gone())
+            early = bool((await asyncio.wait([gone], timeout=_NOTICE))[0])
+            gone.cancel()
+        if early:
+            raise ClientGone
 
     async def gone(self) -> None:
         await self._protocol.client_disconnect()
@@ -85,12 +135,31 @@ class _HTTP:
             await self._transport.send_bytes(piece)
         except Exception as e:
             raise ClientGone from e
+        self._ahead += len(piece)
+        if self._ahead >= _MAX_AHEAD:
+            self._ahead = 0
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        """Wait until the client has taken what was sent: the server would keep any amount."""
+        if self.connection is None:
+            self.connection = connections.find(*_host_and_port(self._client))
+        if self.connection is not None:
+            await connections.taken(self.connection)
 
     async def end(self) -> None:
-        pass
+        # Granian ends the answer when nobody holds it any more.
+        self._transport = None
 
-    async def send_file(self, status: int, fields: Fields, path: str) -> bool:
-        self._protocol.response_file(status, fields, path)
+    async def break_off(self) -> None:
+        connections.break_off(*_host_and_port(self._client))
+
+    async def send_file(self, status: int, fields: Fields, span: Span) -> bool:
+        path, start, end, whole = span
+        if whole:
+            self._protocol.response_file(status, fields, path)
+        else:
+            self._protocol.response_file_range(status, fields, path, start, end)
         return True
 
 
@@ -102,6 +171,9 @@ class _WebSocket:
         self._protocol = protocol
         self._transport: Any = None
         self.environ = _environ(scope)
+        # Over HTTP/2 the handshake has no such headers (RFC 8441).
+        self.environ["HTTP_UPGRADE"] = "websocket"
+        self.environ["HTTP_CONNECTION"] = "upgrade"
 
     async def accept(self, subprotocol: str | None, fields: Fields) -> None:
         if subprotocol is not None or fields:
@@ -121,7 +193,7 @@ class _WebSocket:
         try:
             message = await self._transport.receive()
         except Exception as e:
-            raise WebSocketClosed(1006) from e
+            raise WebSocketClosed(ABNORMAL) from e
         if message.kind == 0:
             raise WebSocketClosed
         return message.data  # type: ignore[no-any-return]
@@ -133,7 +205,7 @@ class _WebSocket:
             else:
                 await self._transport.send_bytes(message)
         except Exception as e:
-            raise WebSocketClosed(1006) from e
+            raise WebSocketClosed(ABNORMAL) from e
 
     async def close(self, code: int, reason: str) -> None:
         self._protocol.close(code)
@@ -145,7 +217,7 @@ def _environ(scope: Scope) -> dict[str, Any]:
     environ = environ_of(
         scope.method,
         scope.path,
-        scope.query_string,
+        latin1(scope.query_string),
         scope.headers.items(),
         scheme=scope.scheme,
         http_version=scope.http_version,
@@ -159,5 +231,6 @@ def _environ(scope: Scope) -> dict[str, Any]:
 
 
 def _host_and_port(address: str) -> tuple[str, str]:
+    """*address* in two; nothing of it for that of a Unix socket."""
     host, _, port = address.rpartition(":")
-    return host.strip("[]") or "localhost", port or "80"
+    return (host.strip("[]"), port) if host else ("", "")

@@ -30,17 +30,18 @@ class _Setting:
     """An attribute for a setting.
 
     :param key: the setting
+    :param successor: what to use instead; the setting, unless it is an old one itself
     """
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, successor: str = "") -> None:
         self._key = key
+        self._successor = successor or f'app.config["{key}"]'
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
     def _warn(self, stacklevel: int) -> None:
-        advice = f"Use 'app.config[{self._key!r}]' instead."
-        deprecated(f"app.{self._name}", advice, stacklevel)
+        deprecated(f"app.{self._name}", f"Use '{self._successor}' instead.", stacklevel)
 
     def __get__(self, app: Flask | None, owner: type | None = None) -> Any:
         if app is None:
@@ -79,7 +80,7 @@ class OldApplication:
     #: What lies between a setter and whoever sets: the ``__setattr__`` of applications.
     _frames_to_set = 2
 
-    env = _Setting("ENV")
+    env = _Setting("ENV", "app.debug")
     send_file_max_age_default = _Setting("SEND_FILE_MAX_AGE_DEFAULT")
     session_cookie_name = _Setting("SESSION_COOKIE_NAME")
     templates_auto_reload = _Setting("TEMPLATES_AUTO_RELOAD")

@@ -16,6 +16,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -28,14 +29,8 @@ AccessLog = Callable[["WSGIEnvironment", int, float, int], None]
 
 logger = logging.getLogger("werkzeug")
 
-
-def access_line(environ: WSGIEnvironment, status: int, seconds: float) -> str:
-    """One line about a request: method, path and query, status, milliseconds.
-
-    Whatever the client sent, the line stays one line of printable characters: the path is
-    quoted again.
-    """
-    return f"{environ['REQUEST_METHOD']} {_target(environ)} {status} {seconds * 1000:.1f} ms"
+#: The line of a request: method, path and query, status, milliseconds, size of the answer.
+LINE = "%s %s %s %.1f ms %s"
 
 
 def _target(environ: WSGIEnvironment) -> str:
@@ -43,22 +38,16 @@ def _target(environ: WSGIEnvironment) -> str:
     return target(path.encode("latin-1", "replace"), environ.get("QUERY_STRING", ""))
 
 
-def target(path: str | bytes, query: str) -> str:
+def target(path: bytes, query: str) -> str:
     """Path and query as a line shows them: printable ASCII.
 
-    :param path: decoded
+    :param path: unquoted
     :param query: as it was sent
     """
-    shown = quote(path, safe="/:@!$&'()*+,;=~", errors="replace" if path.__class__ is str else None)
+    shown = quote(path, safe="/:@!$&'()*+,;=~")
     if query:
         shown += "?" + quote(query.encode("latin-1", "replace"), safe="/:@!$&'()*+,;=~?%")
     return shown
-
-
-def log_access(environ: WSGIEnvironment, status: int, seconds: float, size: int = 0) -> None:
-    """Write a request's line to the logger."""
-    if logger.isEnabledFor(logging.INFO):
-        logger.info(access_line(environ, status, seconds))
 
 
 def show_access_log() -> None:
@@ -66,7 +55,25 @@ def show_access_log() -> None:
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
     if not logger.hasHandlers():
-        logger.addHandler(logging.StreamHandler())
+        handler = logging.StreamHandler()
+        if handler.stream.isatty() and not os.environ.get("NO_COLOR"):
+            handler.setFormatter(_Coloured())
+        logger.addHandler(handler)
+
+
+#: The colours of the statuses, by their first digit.
+_COLOURS = {"2": "32", "3": "36", "4": "33", "5": "1;31"}
+
+
+class _Coloured(logging.Formatter):
+    """Shows the status of a request in colour."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.msg is not LINE or not isinstance(record.args, tuple):
+            return super().format(record)
+        method, path, status, *rest = record.args
+        colour = _COLOURS.get(str(status)[0], "0")
+        return LINE % (method, path, f"\x1b[{colour}m{status}\x1b[0m", *rest)
 
 
 class AccessLines:
@@ -119,8 +126,31 @@ class AccessLines:
                 f"{self._stamp} {client} {method} {target} {status}"
                 f" {seconds * 1000:.1f} ms {size} bytes"
             )
-        try:
+        # Whoever read the lines may have gone; requests are answered all the same.
+        with suppress(OSError):
             os.write(self._fd, f"{line}\n".encode())
-        except OSError:
-            # Whoever read the lines has gone; requests are answered all the same.
-            pass
+
+
+class LoggedLines(AccessLines):
+    """Writes the lines of the development server to the logger.
+
+    Whatever the client sent, a line stays one line of printable characters.
+    """
+
+    def write(
+        self, client: str, method: str, target: str, status: int, seconds: float, size: int
+    ) -> None:
+        """Write the line of a request; see :meth:`AccessLines.write`."""
+        logger.info(LINE, method, target, status, seconds * 1000, readable(size))
+
+
+def readable(size: int) -> str:
+    """A number of bytes with at most four digits."""
+    if size < 1000:
+        return f"{size} B"
+    amount = size / 1000
+    for unit in ("kB", "MB"):
+        if amount < 999.95:
+            return f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"

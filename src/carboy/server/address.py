@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import socket
 import stat
+import textwrap
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 #: How many connections may wait to be accepted.
 BACKLOG = 1024
@@ -24,13 +30,22 @@ class CannotListen(OSError):
     :param port: the port as it was given; ``None`` for a Unix socket
     :param reason: what the operating system says, or what is wrong with the address
     :param advice: what to do, a whole sentence; may be empty
+    :param free: the next port, if it is free and this one is in use
     """
 
-    def __init__(self, host: str, port: int | None, reason: str, advice: str = "") -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int | None,
+        reason: str,
+        advice: str = "",
+        free: int | None = None,
+    ) -> None:
         self.host = host
         self.port = port
         self.reason = reason
         self.advice = advice
+        self.free = free
         place = host if port is None else f"{host} port {port}"
         super().__init__(f"Cannot listen on {place}: {reason}. {advice}".rstrip())
 
@@ -64,7 +79,7 @@ def bind(host: str, port: int) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise CannotListen(host, port, *_explain(error)) from None
+        raise CannotListen(host, port, *_explain(error, found[0][4])) from None
     return sock
 
 
@@ -107,18 +122,72 @@ def _remove_stale(path: str) -> None:
     )
 
 
-def _explain(error: OSError) -> tuple[str, str]:
-    """The reason in words, and what to do about it."""
+def _explain(error: OSError, address: tuple[Any, ...]) -> tuple[str, str, int | None]:
+    """The reason in words, what to do about it, and a free port in place of one in use."""
     if error.errno == errno.EADDRINUSE:
-        return (
-            "the port is in use by another program",
-            "Stop that program, or choose another port with --port.",
-        )
+        who = owner(address[1]) or "another program"
+        advice = "Stop that program, or choose another port with --port"
+        if (free := next_free(address)) is not None:
+            advice += f": {free} is free"
+        return f"the port is in use by {who}", f"{advice}.", free
     if error.errno == errno.EADDRNOTAVAIL:
-        return "this machine has no such address", "Check --host."
+        return "this machine has no such address", "Check --host.", None
     if error.errno == errno.EACCES:
-        return "permission denied", "Choose a port above 1023 with --port."
-    return error.strerror or str(error), ""
+        return "permission denied", "Choose a port above 1023 with --port.", None
+    return error.strerror or str(error), "", None
+
+
+def next_free(address: tuple[Any, ...]) -> int | None:
+    """The next port after that of an address that nobody listens on, if it is not far.
+
+    :param address: as a socket has it
+    """
+    host, port, *rest = address
+    for free in range(port + 1, min(port + 100, 65536)):
+        with socket.socket(socket.AF_INET6 if rest else socket.AF_INET) as sock:
+            if os.name == "posix":
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                sock.bind((host, free, *rest))
+                # Only this tells of one that listens on all addresses.
+                sock.listen()
+            except OSError:
+                continue
+            return free
+    return None
+
+
+def owner(port: int) -> str | None:
+    """The process that listens on a port, where the system tells and lets one see it.
+
+    :returns: its number and how it was started
+    """
+    sockets = {f"socket:[{inode}]" for inode in _listening(port)}
+    for process in Path("/proc").glob("[0-9]*") if sockets else ():
+        # Other users' processes do not show, and one may end while it is looked at.
+        with suppress(OSError):
+            if not sockets.isdisjoint(_open_files(process)):
+                words = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+                text = shlex.join(word.decode(errors="replace") for word in words)
+                shown = "".join(c if c.isprintable() else "\ufffd" for c in text)
+                return f"process {process.name} ({textwrap.shorten(shown, 80)})"
+    return None
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    for descriptor in (process / "fd").iterdir():
+        with suppress(OSError):
+            yield os.readlink(descriptor)
+
+
+def _listening(port: int) -> Iterator[str]:
+    """The inodes of the sockets that listen on a port."""
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        with suppress(OSError):
+            for line in table.read_text().splitlines()[1:]:
+                _, local, _, state, *rest = line.split()
+                if state == "0A" and int(local.rpartition(":")[2], 16) == port:
+                    yield rest[5]
 
 
 def url(scheme: str, host: str, port: int) -> str:

@@ -25,9 +25,7 @@ from .access_log import AccessLines
 from .address import ANY_HOST, bind, bind_unix, url
 from .proxies import Proxies
 from .supervisor import Supervisor
-
-#: Open files and connections that a worker may have, if the system lets it.
-OPEN_FILES = 65536
+from .worker import OPEN_FILES
 
 
 class BadCertificate(OSError):

@@ -102,7 +102,7 @@ class Proxies:
             environ["HTTP_HOST"] = scope.authority
         host = environ.get("HTTP_HOST")
         self.correct(environ)
-        seen = _Scope(scope)
+        seen: Any = _Scope(scope)
         seen.client = f"{environ['REMOTE_ADDR']}:{client_port}"
         seen.scheme = environ["wsgi.url_scheme"]
         seen.server = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
@@ -158,6 +158,7 @@ class _Scope:
         "http_version",
         "method",
         "path",
+        "peer",
         "proto",
         "query_string",
         "rsgi_version",
@@ -166,13 +167,14 @@ class _Scope:
     )
 
     def __init__(self, scope: Any) -> None:
+        #: Who is at the other end of the connection, whoever the client is.
+        self.peer = scope.client
         for name in self.__slots__:
-            setattr(self, name, getattr(scope, name))
+            if name != "peer":
+                setattr(self, name, getattr(scope, name))
 
 
-def _environ(
-    headers: Iterable[tuple[str, str]], client: str, scheme: str
-) -> WSGIEnvironment:
+def _environ(headers: Iterable[tuple[str, str]], client: str, scheme: str) -> WSGIEnvironment:
     """The variables that ``ProxyFix`` reads."""
     environ: WSGIEnvironment = {"REMOTE_ADDR": client, "wsgi.url_scheme": scheme}
     for name, value in headers:

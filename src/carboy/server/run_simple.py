@@ -1,22 +1,16 @@
 """Start a development server, with the parameters of ``werkzeug.serving.run_simple``.
 
-Lives here: what each parameter means here, what is said at the start, how a failure is told.
-Must not know: the application class, the command line. Of an application, ``run_app`` knows
-that it has a name and may be in debug mode.
+Lives here: what each of those parameters means here.
+Must not know: the application class, the command line, how anything is served.
 """
 
 from __future__ import annotations
 
-import ssl
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .access_log import show_access_log
-from .address import ANY_HOST, CannotListen, bind, url
-from .serving import THREADS, serve
+from .develop import Settings, develop
+from .serving import THREADS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -48,21 +42,7 @@ def run_app(application: Application, host: str, port: int, **options: Any) -> N
     options.setdefault("use_reloader", application.debug)
     options.setdefault("use_debugger", application.debug)
     options.setdefault("threaded", True)
-    for line in banner_lines(application.name, application.debug):
-        print(line, flush=True)
-    run_simple(host, port, application, **options)
-
-
-def banner_lines(name: str | None, debug: bool | None) -> Iterator[str]:
-    """What is said about an application before it is served.
-
-    :param name: what it is called; ``None`` leaves it out
-    :param debug: whether it is in debug mode; ``None`` leaves it out
-    """
-    if name is not None:
-        yield f" * Serving Carboy app '{name}'"
-    if debug is not None:
-        yield f" * Debug mode: {'on' if debug else 'off'}"
+    run_simple(host, port, application, name=application.name, debug=application.debug, **options)
 
 
 def run_simple(
@@ -74,7 +54,7 @@ def run_simple(
     use_evalex: bool = True,
     extra_files: Iterable[str] | None = None,
     exclude_patterns: Iterable[str] | None = None,
-    reloader_interval: int = 1,
+    reloader_interval: float = 1,
     reloader_type: str = "auto",
     threaded: bool = False,
     processes: int = 1,
@@ -82,106 +62,72 @@ def run_simple(
     static_files: Mapping[str, str | tuple[str, str]] | None = None,
     passthrough_errors: bool = False,
     ssl_context: object = None,
+    *,
+    interface: str = "auto",
+    live_reload: bool = True,
+    debugger: Callable[[Any, str | None], str | None] | None = None,
+    name: str | None = None,
+    debug: bool | None = None,
+    settings_files: Iterable[str] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> None:
     """Serve an application until Ctrl-C or SIGTERM, and say where on standard error.
 
-    A parameter that has no effect yet is named at the start when it is used.
+    A parameter that has no effect is named at the start when it is used.
 
     :param hostname: the name or address to listen on
     :param port: the port to listen on; 0 lets the system choose a free one
     :param application: the WSGI application
+    :param use_reloader: start the program anew when its files change
+    :param use_debugger: show exceptions in the browser
+    :param extra_files: files, and folders, that the program depends on besides its modules
+    :param exclude_patterns: as of :mod:`fnmatch`; files that do not count
+    :param reloader_interval: how often to look at the files, in seconds, with ``"stat"``
+    :param reloader_type: ``"stat"`` looks at the files, where the system tells of no changes
     :param threaded: serve several requests at a time
     :param static_files: URL prefixes and the directories, or packages and their
         directories, that are served under them
     :param ssl_context: for HTTPS, ``"adhoc"`` or the paths of a certificate and its key
+    :param interface: ``wsgi``, ``asgi``, ``rsgi``, or ``auto`` for what fits the application
+    :param live_reload: have pages in browsers reload themselves, with the reloader in debug mode
+    :param debugger: shows exceptions; see :class:`carboy.server.develop.Settings`
+    :param name: what the application is called
+    :param debug: whether it is in debug mode
+    :param settings_files: files that were read before the application was made
+    :param environment: the environment without what those files added to it
     :raises SystemExit: with status 1, after a sentence on standard error, when the address
-        or the certificate cannot be used
+        or the certificate cannot be used; and at the end of what the reloader has started
     """
-    without_effect = [
-        name
-        for name, used in (
-            ("the reloader", use_reloader),
-            ("the debugger", use_debugger),
-            ("extra files", extra_files),
-            ("exclude patterns", exclude_patterns),
+    without_effect = tuple(
+        what
+        for what, used in (
+            ("the debugger", use_debugger and debugger is None),
             ("several processes", processes != 1),
             ("a request handler", request_handler),
             ("passing errors through", passthrough_errors),
         )
         if used
-    ]
+    )
     if static_files:
         from werkzeug.middleware.shared_data import SharedDataMiddleware
 
         application = SharedDataMiddleware(application, static_files)
-    with _certificate(ssl_context) as certificate:
-        try:
-            sock = bind(hostname, port)
-        except CannotListen as error:
-            _fail(str(error))
-        scheme = "https" if certificate else "http"
-        for line in start_lines(scheme, hostname, sock.getsockname()[1], without_effect):
-            print(line, file=sys.stderr, flush=True)
-        show_access_log()
-        serve(
-            application,
-            sock,
-            threads=THREADS if threaded else 1,
-            certificate=certificate,
-        )
-
-
-def start_lines(
-    scheme: str, host: str, port: int, without_effect: Iterable[str] = ()
-) -> Iterator[str]:
-    """What the server says when it starts.
-
-    :param host: the host that was asked for
-    :param port: the port it listens on
-    :param without_effect: the names of the parameters that were used in vain
-    """
-    if names := ", ".join(without_effect):
-        yield f" * Not available yet, so without effect: {names}"
-    if host in ANY_HOST or not host:
-        yield f" * Running on all addresses ({host or '0.0.0.0'})"
-        host = "[::1]" if ":" in host else "127.0.0.1"
-    yield f" * Running on {url(scheme, host.strip('[]'), port)}"
-    yield "Press CTRL+C to quit"
-
-
-@contextmanager
-def _certificate(ssl_context: object) -> Iterator[tuple[str, str] | None]:
-    """The paths of the certificate and the key to serve with, if any."""
-    if ssl_context is None:
-        yield None
-    elif ssl_context == "adhoc":
-        from werkzeug.serving import make_ssl_devcert
-
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                yield make_ssl_devcert(f"{folder}/adhoc")
-            except TypeError as error:
-                _fail(str(error))
-    else:
-        yield _checked_pair(ssl_context)
-
-
-def _checked_pair(ssl_context: Any) -> tuple[str, str]:
-    """The two paths, once they have been seen to hold a certificate and its key.
-
-    Granian would otherwise find out in a thread of its own, where it can only give up.
-    """
-    try:
-        cert, key = map(str, ssl_context)
-    except TypeError:
-        _fail(f"HTTPS needs the paths of a certificate and of its key, not {ssl_context!r}.")
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
-    except OSError as error:
-        _fail(f"Cannot use the certificate {cert} with the key {key}: {error}")
-    return cert, key
-
-
-def _fail(message: str) -> NoReturn:
-    print(f"Error: {message}", file=sys.stderr)
-    raise SystemExit(1)
+    settings = Settings(
+        host=hostname,
+        port=port,
+        name=name,
+        debug=debug,
+        reload=use_reloader,
+        debugger=debugger if use_debugger else None,
+        live_reload=live_reload,
+        threads=THREADS if threaded else 1,
+        interface=interface,
+        certificate=ssl_context,
+        extra_files=extra_files or (),
+        exclude_patterns=exclude_patterns or (),
+        settings_files=settings_files,
+        polling=reloader_interval if reloader_type == "stat" else None,
+        environment=environment,
+        without_effect=without_effect,
+    )
+    develop(lambda: application, settings)

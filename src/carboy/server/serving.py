@@ -1,12 +1,16 @@
-"""Serve a WSGI application with Granian in this process, until a signal says stop.
+"""Serve an application with Granian in this process, until a signal or the reloader says stop.
 
-Lives here: starting Granian's worker on a socket, and the two ways of stopping.
-Must not know: how the address was chosen, the command line.
+Lives here: starting Granian's worker on a socket, for each of the three interfaces, and the ways
+of stopping.
+Must not know: how the address was chosen, the command line, what the reloader looks at.
 
 How it works: Granian's own server class starts processes, and these must find the application
-by name. Its worker class needs neither: it takes a socket and a callable and runs its threads
-beside ours, while the main thread waits for Ctrl-C or SIGTERM. Then the worker accepts nothing
-more and finishes what it has begun; what takes longer than a moment is cut off.
+by name. Its worker classes need neither: they take a socket and a callable. Under WSGI the main
+thread waits for Ctrl-C or SIGTERM, otherwise it runs the event loop. Then the worker accepts
+nothing more and finishes what it has begun; what takes longer than a moment is cut off.
+
+A program that makes way for the next one leaves what knocks at the listening socket to that, by
+putting a socket that nobody knows in its place.
 """
 
 from __future__ import annotations
@@ -17,116 +21,302 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .access_log import log_access
+from .access_log import AccessLines, LoggedLines
 from .address import BACKLOG
+from .handover import PAGES, RETIRE, STOP, Reloader
 from .wsgi import WSGICallback
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from .front import Front
+    from .live_reload import LiveReload
 
 #: How many requests are served at a time; threads are started as they are needed.
 THREADS = 64
 
-#: How many seconds a request that is being served is given when the server is stopped.
+#: How many seconds a request that is being served is given when the server is stopped, and when
+#: the program makes way for the next one.
 GRACE = 1.0
+GRACE_WHEN_RETIRING = 5.0
+
+#: How many seconds a connection may take that was about to be made when others took over.
+LATECOMERS = 0.05
 
 
 def serve(
-    application: WSGIApplication,
+    application: Any,
     sock: socket.socket,
     *,
+    interface: str = "wsgi",
     threads: int = THREADS,
     certificate: tuple[str, str] | None = None,
+    log: AccessLines | None = None,
+    live: LiveReload | None = None,
+    reloader: Reloader | None = None,
+    when_serving: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve an application until SIGINT or SIGTERM.
+    """Serve an application until SIGINT or SIGTERM, or until the reloader says stop.
 
     Outside the main thread, which alone hears signals, it serves until the process ends.
 
-    :param application: the WSGI application
+    :param application: for WSGI a callable, otherwise one that has the interface
     :param sock: a listening socket; it is used up
-    :param threads: how many requests to serve at a time
+    :param interface: ``wsgi``, ``asgi`` or ``rsgi``
+    :param threads: how many requests to serve at a time under WSGI
     :param certificate: the paths of a certificate and its key, for HTTPS
+    :param log: writes the line of each request
+    :param live: tells pages to reload themselves
+    :param reloader: gives orders
+    :param when_serving: called once requests are served
+    :raises SystemExit: the program has made way for the next one
     """
-    # Granian, and asyncio with it, is needed only where something is served.
-    import asyncio
+    server = _Server(sock, certificate, live, reloader, when_serving)
+    log = log or LoggedLines()
+    if interface == "wsgi":
+        server.serve_wsgi(application, threads, log)
+    else:
+        server.serve_on_loop(application, interface, log)
+    if server.order == RETIRE:
+        raise SystemExit(0)
 
-    granian, scheduler = _granian()
-    logging.getLogger("_granian").setLevel(logging.WARNING)
-    callback = WSGICallback(application, log_access, multithread=threads > 1)
-    cert, key = certificate or (None, None)
-    worker = granian.WSGIWorker(
-        worker_id=1,
-        sock=(None, _holder(granian, sock)),
-        ipc=None,
-        py_threads=threads,
-        backpressure=BACKLOG,
-        http_mode="1",
-        ssl_enabled=certificate is not None,
-        ssl_cert=cert,
-        ssl_key=key,
-        ssl_protocol_min="tls1.2",
-    )
-    finished = threading.Event()
-    stop = granian.WorkerSignal()
-    stop.add_cb(finished.set)
-    # A WSGI worker runs nothing on the loop, but its scheduler wants one.
-    loop = asyncio.new_event_loop()
-    worker.serve_mtr(scheduler(loop, callback, impl_asyncio=True), loop, stop)
-    try:
-        with _stop_requested() as requested:
+
+class _Server:
+    def __init__(
+        self,
+        sock: socket.socket,
+        certificate: tuple[str, str] | None,
+        live: LiveReload | None,
+        reloader: Reloader | None,
+        when_serving: Callable[[], None],
+    ) -> None:
+        # Granian closes the descriptor, so it must not be closed by Python as well.
+        self.descriptor = sock.detach()
+        self.certificate = certificate
+        self.live = live
+        self.reloader = reloader
+        self.when_serving = when_serving
+        self.order = STOP
+
+    def serve_wsgi(self, application: Any, threads: int, log: AccessLines) -> None:
+        # Granian, and asyncio with it, is needed only where something is served.
+        import asyncio
+
+        callback = WSGICallback(
+            application, log.wsgi, multithread=threads > 1, spare_threads=threads // 2
+        )
+        answer: Any = callback
+        if self.live is not None:
+            answer = self.live.wsgi(callback, multithread=threads > 1)
+        stop, finished = _stopping()
+        # A WSGI worker runs nothing on the loop, but its scheduler wants one.
+        loop = asyncio.new_event_loop()
+        scheduler = _granian("_futures")._new_cbscheduler(loop, answer, impl_asyncio=True)
+        worker = _granian().WSGIWorker(**self._options(), py_threads=threads)
+        worker.serve_mtr(scheduler, loop, stop)
+        in_time = True
+        try:
+            with self._stop_requested() as requested:
+                _wait(requested)
+        finally:
+            callback.closing = True
+            in_time = self._stop(stop, finished)
+            if not in_time and callback.active:
+                _cut_off()
+            loop.close()
+
+    def serve_on_loop(self, application: Any, interface: str, log: AccessLines) -> None:
+        import asyncio
+
+        from .front import Front
+
+        front, active = Front(log=log, when_reached=lambda: None), _Active()
+        loop = _granian("_loops").loops.get("auto")
+        begin, end, callback = (self._rsgi if interface == "rsgi" else self._asgi)(
+            application, loop, front, active
+        )
+        begin()
+        stop, finished = _stopping()
+        over = asyncio.Event()
+        futures = _granian("_futures")
+        scheduler = futures._new_cbscheduler(
+            loop, futures._future_watcher_wrapper(callback), impl_asyncio=True
+        )
+        kind = _granian().RSGIWorker if interface == "rsgi" else _granian().ASGIWorker
+        worker = kind(**self._options(), websockets_enabled=True)
+        serve = worker.serve_str if interface == "rsgi" else worker.serve_mtr
+        serve(scheduler, loop, stop)
+        in_time: list[bool] = []
+
+        def wait(requested: threading.Event) -> None:
             _wait(requested)
-    finally:
-        stop.set()
-        if not _in_time(finished) and callback.active:
+            front.close()
+            in_time.append(self._stop(stop, finished))
+            loop.call_soon_threadsafe(over.set)
+
+        with self._stop_requested() as requested:
+            waiting = threading.Thread(target=wait, args=(requested,), daemon=True)
+            waiting.start()
+            loop.run_until_complete(over.wait())
+            end()
+        if in_time == [False] and active.count:
             _cut_off()
         loop.close()
 
+    def _rsgi(self, application: Any, loop: Any, front: Front, active: _Active) -> Any:
+        begin = getattr(application, "__rsgi_init__", None)
+        end = getattr(application, "__rsgi_del__", None)
+        answer: Any = active.counting(front.rsgi(application))
+        return (
+            lambda: begin and begin(loop),
+            lambda: end and end(loop),
+            answer if self.live is None else self.live.rsgi(answer),
+        )
 
-def _granian() -> tuple[Any, Any]:
-    """Granian's compiled part and its scheduler, which its type stubs do not describe."""
-    from granian import _futures, _granian
+    def _asgi(self, application: Any, loop: Any, front: Front, active: _Active) -> Any:
+        asgi = _granian("asgi")
+        answer = front.asgi(application)
+        lifespan = asgi.LifespanProtocol(answer)
 
-    return _granian, _futures._new_cbscheduler
+        def begin() -> None:
+            loop.run_until_complete(lifespan.startup())
+            if lifespan.interrupt:
+                raise SystemExit("Error: the application's start-up failed.")
+
+        counted: Any = active.counting(answer)
+        if self.live is not None:
+            counted = self.live.asgi(counted)
+        return (
+            begin,
+            lambda: loop.run_until_complete(lifespan.shutdown()),
+            asgi._callback_wrapper(counted, {}, lifespan.state),
+        )
+
+    def _options(self) -> dict[str, Any]:
+        """What all of Granian's workers are made with."""
+        logging.getLogger("_granian").setLevel(logging.WARNING)
+        cert, key = self.certificate or (None, None)
+        return {
+            "worker_id": 1,
+            "sock": (None, self._holder()),
+            "ipc": None,
+            "backpressure": BACKLOG,
+            "http_mode": "1",
+            "ssl_enabled": cert is not None,
+            "ssl_cert": cert,
+            "ssl_key": key,
+            "ssl_protocol_min": "tls1.2",
+        }
+
+    def _holder(self) -> object:
+        """The socket in Granian's hands; how it wants them depends on the platform."""
+        holder = _granian().SocketHolder
+        if sys.platform == "win32":
+            return holder(self.descriptor)
+        if sys.platform.startswith(("linux", "freebsd")):
+            return holder(self.descriptor, False, BACKLOG)
+        return holder(self.descriptor, False)
+
+    @contextmanager
+    def _stop_requested(self) -> Iterator[threading.Event]:
+        """An event that SIGINT, SIGTERM and the reloader set, for as long as the block runs.
+
+        A signal for which the program has a handler of its own is left to it.
+        """
+        event = threading.Event()
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            event.set()
+
+        before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+                    before[number] = signal.signal(number, on_signal)
+        if self.reloader is not None:
+            threading.Thread(
+                target=self._obey, args=(self.reloader, event), name="carboy-orders", daemon=True
+            ).start()
+        try:
+            self.when_serving()
+            yield event
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _obey(self, reloader: Reloader, requested: threading.Event) -> None:
+        while (order := reloader.order()) == PAGES:
+            if self.live is not None:
+                self.live.pages_changed()
+        self.order = order
+        requested.set()
+
+    def _stop(self, stop: Any, finished: threading.Event) -> bool:
+        """Stop serving, and say whether all requests have ended soon enough.
+
+        A second Ctrl-C means: at once.
+        """
+        grace = GRACE
+        if self.live is not None:
+            self.live.close()
+        if self.order == RETIRE:
+            _turn_away(self.descriptor)
+            time.sleep(LATECOMERS)
+            grace = GRACE_WHEN_RETIRING
+        stop.set()
+        try:
+            return finished.wait(grace)
+        except KeyboardInterrupt:
+            return False
 
 
-def _holder(granian: Any, sock: socket.socket) -> object:
-    """The socket in Granian's hands; how it wants them depends on the platform."""
-    # Granian closes the descriptor, so it must not be closed by Python as well.
-    handle = sock.detach()
-    if sys.platform == "win32":
-        return granian.SocketHolder(handle)
-    if sys.platform.startswith(("linux", "freebsd")):
-        return granian.SocketHolder(handle, False, BACKLOG)
-    return granian.SocketHolder(handle, False)
+class _Active:
+    """Counts the connections that are being served on a loop."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def counting(self, answer: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def counted(*connection: Any) -> None:
+            self.count += 1
+            try:
+                await answer(*connection)
+            finally:
+                self.count -= 1
+
+        return counted
 
 
-@contextmanager
-def _stop_requested() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, for as long as the block runs.
+def _granian(module: str = "_granian") -> Any:
+    """A part of Granian, of which its type stubs tell too little; imported where it is used."""
+    return import_module(f"granian.{module}")
 
-    A signal for which the program has a handler of its own is left to it.
-    """
-    event = threading.Event()
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        event.set()
+def _stopping() -> tuple[Any, threading.Event]:
+    """What tells Granian to stop, and an event that tells when it has."""
+    finished = threading.Event()
+    stop = _granian().WorkerSignal()
+    stop.add_cb(finished.set)
+    return stop, finished
 
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
-                before[number] = signal.signal(number, on_signal)
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+def _turn_away(descriptor: int) -> None:
+    """Put another socket in the place of the listening one, which others go on serving."""
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as deaf,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        deaf.bind(f"{folder}/deaf")
+        deaf.listen()
+        deaf.setblocking(False)
+        os.dup2(deaf.fileno(), descriptor, inheritable=False)
 
 
 def _wait(event: threading.Event) -> None:
@@ -134,14 +324,6 @@ def _wait(event: threading.Event) -> None:
     pause = 0.5 if sys.platform == "win32" else None
     while not event.wait(pause):
         pass
-
-
-def _in_time(finished: threading.Event) -> bool:
-    """Whether the worker finishes soon enough; a second Ctrl-C means: at once."""
-    try:
-        return finished.wait(GRACE)
-    except KeyboardInterrupt:
-        return False
 
 
 def _cut_off() -> NoReturn:

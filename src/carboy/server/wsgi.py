@@ -17,7 +17,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from threading import get_ident
+from threading import Semaphore, get_ident
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -62,17 +62,6 @@ class _Body(io.RawIOBase):
         data = self._source.read(len(view))
         view[: len(data)] = data
         return len(data)
-
-
-def _read_on(source: Any) -> None:
-    """Read what the application has left of a body, within reason.
-
-    A connection that closes while bytes are still on their way is reset, and a reset can overtake
-    the answer: the client would never read the 413, the 403 or the redirect that it was sent.
-    """
-    for _ in range(UNREAD_PIECES):
-        if not source.read(PIECE):
-            return
 
 
 class _Answer:
@@ -148,6 +137,8 @@ class WSGICallback:
     :param log: called when a request is over
     :param multithread: whether several threads may call the application at a time
     :param multiprocess: whether other processes serve the same application
+    :param spare_threads: how many threads at a time may wait for the rest of bodies that the
+        application has left unread; the only one never does
     """
 
     def __init__(
@@ -157,6 +148,7 @@ class WSGICallback:
         *,
         multithread: bool,
         multiprocess: bool = False,
+        spare_threads: int = 1,
     ) -> None:
         self.application = application
         self.log = log
@@ -164,6 +156,7 @@ class WSGICallback:
         self.closing = False
         #: The threads that are serving a request now.
         self.active: set[int] = set()
+        self._spare_threads = Semaphore(spare_threads if multithread else 0)
         self._common: WSGIEnvironment = {
             "GATEWAY_INTERFACE": "CGI/1.1",
             "SCRIPT_NAME": "",
@@ -189,12 +182,17 @@ class WSGICallback:
         log = self.log
         started = 0.0 if log is None else perf_counter()
         environ.update(self._common)
-        if environ["SERVER_PROTOCOL"] == "HTTP/1":
+        protocol = environ["SERVER_PROTOCOL"]
+        if protocol == "HTTP/1":
             environ["SERVER_PROTOCOL"] = "HTTP/1.0"
         if not environ["HTTP_HOST"]:
             del environ["HTTP_HOST"]
         source = None
-        if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+        if (
+            "CONTENT_LENGTH" in environ
+            or "HTTP_TRANSFER_ENCODING" in environ
+            or protocol == "HTTP/2"
+        ):
             source = _take_body(environ)
         else:
             environ["wsgi.input"] = io.BytesIO()
@@ -218,16 +216,31 @@ class WSGICallback:
             data = b"".join(body)
         if self.closing:
             answer.headers = last_on_connection(answer.headers)
-        if not isinstance(body, list):
+        if isinstance(body, list):
+            # Before it is sent, so that lines come in the order in which answers do.
+            if log is not None:
+                log(environ, answer.status, perf_counter() - started, len(data))
+            taker.response_bytes(answer.status, answer.headers, data)
+        else:
             self._answer_in_pieces(taker, environ, answer, _Pieces(body, pieces), started)
-            return
         # Whoever expects a 100 has sent nothing yet, and reading on would ask for it.
-        if source is not None and "HTTP_EXPECT" not in environ:
-            _read_on(source)
-        # Before it is sent, so that lines come in the order in which answers do.
-        if log is not None:
-            log(environ, answer.status, perf_counter() - started, len(data))
-        taker.response_bytes(answer.status, answer.headers, data)
+        if source is not None and protocol != "HTTP/2" and "HTTP_EXPECT" not in environ:
+            self._read_on(source)
+
+    def _read_on(self, source: Any) -> None:
+        """Read what the application has left of a body, within reason.
+
+        A connection that closes while bytes are still on their way is reset, and a reset can
+        overtake the answer: the client would never read the 413, the 403 or the redirect that it
+        was sent. But a client may also never send the rest.
+        """
+        if self._spare_threads.acquire(blocking=False):
+            try:
+                for _ in range(UNREAD_PIECES):
+                    if not source.read(PIECE):
+                        return
+            finally:
+                self._spare_threads.release()
 
     def _answer_in_pieces(
         self,
@@ -259,7 +272,7 @@ def _take_body(environ: WSGIEnvironment) -> Any:
 
     :returns: the server's side of the body
     """
-    if "HTTP_TRANSFER_ENCODING" in environ:
+    if "CONTENT_LENGTH" not in environ or "HTTP_TRANSFER_ENCODING" in environ:
         # The server knows where a body of unknown length ends; for one of known length
         # Werkzeug is left to count, so that it notices a client that went away.
         environ["wsgi.input_terminated"] = True

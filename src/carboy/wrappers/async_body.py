@@ -7,7 +7,7 @@ Must not know: responses.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 
 
 class AsyncBody:
@@ -20,6 +20,8 @@ class AsyncBody:
         self._source = source
         self._pieces = source.__aiter__()
         self._closed = False
+        #: What is to be called at the end, besides.
+        self.when_closed: Sequence[Callable[[], object]] = ()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -43,11 +45,24 @@ class AsyncBody:
         return await anext(self, None)
 
     async def aclose(self) -> None:
-        """End early, as when the client has gone."""
+        """Close what gives the pieces, at its end or earlier, as when the client has gone."""
+        if self._closed:
+            return
         self._closed = True
-        for thing in (self._pieces, self._source):
-            if (close := getattr(thing, "aclose", None)) is not None:
-                await close()
+        things = [self._pieces] if self._pieces is self._source else [self._pieces, self._source]
+        try:
+            for thing in things:
+                if (close := getattr(thing, "aclose", None)) is not None:
+                    await close()
+        finally:
+            if self.when_closed:
+                import asyncio
+
+                await asyncio.to_thread(self._tell)
+
+    def _tell(self) -> None:
+        for func in self.when_closed:
+            func()
 
     def close(self) -> None:
         """:meth:`aclose`, for those who cannot await it."""

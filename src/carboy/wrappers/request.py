@@ -11,7 +11,7 @@ used. What a subclass overrides is asked for by its name, here as in Werkzeug.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, overload
 
 import werkzeug.sansio.request
@@ -23,7 +23,12 @@ from werkzeug.datastructures import (
     ImmutableMultiDict,
     MultiDict,
 )
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import (
+    BadRequest,
+    ClientDisconnected,
+    HTTPException,
+    RequestEntityTooLarge,
+)
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import _get_server, get_content_length
 
@@ -255,6 +260,53 @@ class Request(werkzeug.wrappers.Request):
         elif limit is not None:
             return CappedStream(environ["wsgi.input"], limit, is_max=True)  # type: ignore[return-value]
         return super().stream
+
+    async def chunks(self, size: int = 65536) -> AsyncIterator[bytes]:
+        """The body, piece by piece, for an ``async def`` view.
+
+        A view that is registered with ``stream_body=True`` gets the pieces as they arrive::
+
+            @app.put("/files/<name>", stream_body=True)
+            async def upload(name):
+                async for chunk in request.chunks():
+                    ...
+
+        In any other the body has been received already, unless the server is a WSGI server.
+
+        :param size: how many bytes a chunk has at most
+        :raises werkzeug.exceptions.RequestEntityTooLarge: there is more than
+            :attr:`max_content_length`
+        :raises werkzeug.exceptions.ClientDisconnected: the client left before the end
+        """
+        receive = self.environ.get("carboy.receive")
+        if receive is None or self.shallow:
+            from ..loop import in_thread
+
+            stream = self.stream
+            read = getattr(stream, "read1", stream.read)
+            while chunk := await in_thread(_cv_ctx.get().app._threads, read, size):
+                yield chunk
+            return
+        limit = self.max_content_length
+        received = self.content_length or 0
+        if limit is not None and received > limit:
+            raise RequestEntityTooLarge()
+        received = 0
+        try:
+            while piece := await receive():
+                received += len(piece)
+                if limit is not None and received > limit:
+                    raise RequestEntityTooLarge()
+                for start in range(0, len(piece), size):
+                    yield piece[start : start + size]
+        except ConnectionError as e:
+            raise ClientDisconnected() from e
+
+    @property
+    def last_event_id(self) -> str | None:
+        """Which server-sent event a client that comes back had last; ``None`` if it had none."""
+        value: str | None = self.environ.get("HTTP_LAST_EVENT_ID")
+        return None if value is None else _decode(value)
 
     @lazy
     def authorization(self) -> Authorization | None:

@@ -207,7 +207,7 @@ class Response(werkzeug.wrappers.Response):
         :param environ: the WSGI environment of the request
         :param start_response: the server's function that takes status and headers
         :returns: the chunks of the body; a plain list when it is one ready chunk and
-            nothing is to be done on close
+            nothing is to be done on close, and an ``AsyncBody`` when they come asynchronously
         """
         body = self.response
         if (
@@ -232,6 +232,12 @@ class Response(werkzeug.wrappers.Response):
                 if fields is not None:
                     start_response(self._status, fields)
                     return [body[0]]
+        elif type(body) is AsyncBody:
+            fields = self._final_headers(None)
+            if fields is not None:
+                start_response(self._status, fields)
+                body.when_closed = self._on_close
+                return body
         elif self.direct_passthrough and not isinstance(body, (list, tuple)):
             fields = self._final_headers(None)
             if fields is not None:

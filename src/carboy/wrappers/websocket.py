@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from werkzeug.datastructures import Headers
 
 from .request import Request
 
@@ -24,17 +27,20 @@ T = TypeVar("T")
 Message = str | bytes
 Fields = list[tuple[str, str]]
 
-#: How long a view may be busy with something else before somebody looks whether the client is
-#: still there, in seconds.
-_LOOK_AFTER: Final = 1.0
-
 #: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
 NORMAL: Final = 1000
+GOING_AWAY: Final = 1001
 UNSUPPORTED_DATA: Final = 1003
 NO_STATUS: Final = 1005
+ABNORMAL: Final = 1006
 INVALID_DATA: Final = 1007
 TOO_BIG: Final = 1009
 INTERNAL_ERROR: Final = 1011
+
+#: The codes that may be sent, of those that the RFC and its registry define.
+_DEFINED_CODES: Final = frozenset({*range(1000, 1004), *range(1007, 1015)})
+#: A control frame carries 125 bytes, and two of them are the code.
+_MAX_REASON: Final = 123
 
 
 class WebSocketClosed(Exception):
@@ -87,11 +93,18 @@ class Channel(Protocol):
 class _Connection(Request):
     """What the WebSockets for both kinds of view have in common."""
 
+    #: How long a view may be busy with something else before somebody looks whether the client
+    #: is still there, in seconds.
+    look_after: float = 1.0
+
     _channel: Channel
     #: Gives the headers that go with the acceptance, as the session's cookie.
-    _fields: Callable[[], Awaitable[Fields]]
+    _fields: Callable[[], Awaitable[Fields]] | None = None
+    #: What to cancel when the client leaves while the view is busy with something else.
     _task: asyncio.Task[Any] | None = None
-    _ahead: asyncio.Task[Message] | None = None
+    _cancelled = False
+    #: The next message, once somebody waits for it.
+    _next: asyncio.Task[Message] | None = None
     _timer: asyncio.TimerHandle | None = None
     _receiving = False
     #: Whether the handshake has been completed.
@@ -107,72 +120,125 @@ class _Connection(Request):
         offered = self.headers.get("Sec-WebSocket-Protocol", "")
         return [name for part in offered.split(",") if (name := part.strip())]
 
+    def _raise_if_closed(self) -> None:
+        if (closed := self.closed) is not None:
+            # Another one each time: its traceback would keep all that it leads to.
+            raise WebSocketClosed(closed.code, closed.reason)
+
+    def _ended(self, closed: WebSocketClosed) -> None:
+        """Take note of the end; of two ends the first is the one that counts."""
+        if self.closed is None:
+            self.closed = WebSocketClosed(closed.code, closed.reason)
+
     async def _accept(
-        self, headers: Iterable[tuple[str, str]] | dict[str, str] | None, subprotocol: str | None
+        self,
+        headers: Iterable[tuple[str, str]] | dict[str, str] | None = None,
+        subprotocol: str | None = None,
     ) -> None:
-        if self.accepted:
-            return
+        if self.accepted and (headers or subprotocol is not None):
+            raise RuntimeError(
+                "The WebSocket is accepted already, so that neither headers nor a subprotocol can"
+                " go with it. Call accept() before what sends or receives."
+            )
         if subprotocol is not None and subprotocol not in self.requested_subprotocols:
             raise ValueError(
                 f"The client does not offer the subprotocol {subprotocol!r}, but"
                 f" {', '.join(self.requested_subprotocols) or 'none'}. A client ends a connection"
                 " with a subprotocol that it did not offer (RFC 6455, section 4.1)."
             )
-        fields = list(headers.items() if isinstance(headers, dict) else headers or ())
-        fields = [(name.lower(), value) for name, value in fields + await self._fields()]
-        await self._channel.accept(subprotocol, fields)
-        self.accepted = True
-        self.subprotocol = subprotocol
-        self._look_later()
+        # Several tasks of a view may send or receive first.
+        async with self.__dict__.setdefault("_accepting", asyncio.Lock()):
+            self._raise_if_closed()
+            if self.accepted:
+                return
+            fields = list(Headers(headers))
+            if self._fields is not None:
+                fields += await self._fields()
+            try:
+                await self._channel.accept(subprotocol, [(n.lower(), v) for n, v in fields])
+            except WebSocketClosed as e:
+                self._ended(e)
+                raise
+            self.accepted = True
+            self.subprotocol = subprotocol
+            self._look_later()
 
     async def _receive(self) -> Message:
-        if self.closed is not None:
-            raise self.closed
-        await self._accept(None, None)
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._receiving:
+            raise RuntimeError(
+                "Somebody is already waiting for a message of this WebSocket. Have one task"
+                " receive, and tell the others what came."
+            )
         self._receiving = True
+        received: asyncio.Task[Message] | None = None
         try:
-            if (ahead := self._ahead) is None:
-                message = await self._channel.receive()
-            else:
-                message = await asyncio.shield(ahead)
-                self._ahead = None
+            if not self.accepted:
+                await self._accept()
+            self._raise_if_closed()
+            if self._timer is not None:
+                self._timer.cancel()
+            if (received := self._next) is None:
+                received = self._next = asyncio.ensure_future(self._channel.receive())
+            # Who gives up waiting, as after a timeout, loses no message.
+            message = await asyncio.shield(received)
         except WebSocketClosed as e:
-            self.closed = e
+            self._ended(e)
+            raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if received is not None and received.cancelled() and task and not task.cancelling():
+                # It is the connection that was closed in the meantime, by another task.
+                self._raise_if_closed()
+            self._look_later()
             raise
         finally:
             self._receiving = False
+        self._next = None
         limit = self.max_content_length
-        if limit is not None and len(message) > limit:
+        if limit is not None and _is_longer(message, limit):
             await self._close(TOO_BIG, "The message is too big.")
-            raise WebSocketClosed(TOO_BIG)
+            self._raise_if_closed()
         self._look_later()
         return message
 
     def _look_later(self) -> None:
         """Look whether the client is still there if the view is busy for long."""
-        self._timer = asyncio.get_running_loop().call_later(_LOOK_AFTER, self._look)
+        if self.closed is None:
+            self._timer = asyncio.get_running_loop().call_later(self.look_after, self._look)
 
     def _look(self) -> None:
-        if not self._receiving and self._ahead is None and self.closed is None:
-            self._ahead = asyncio.ensure_future(self._channel.receive())
-            self._ahead.add_done_callback(self._looked)
+        if self._next is None and self.closed is None:
+            self._next = asyncio.ensure_future(self._channel.receive())
+        if self._next is not None:
+            self._next.add_done_callback(self._looked)
 
-    def _looked(self, ahead: asyncio.Task[Message]) -> None:
-        if ahead.cancelled() or not isinstance(e := ahead.exception(), WebSocketClosed):
+    def _looked(self, received: asyncio.Task[Message]) -> None:
+        if received.cancelled() or not isinstance(e := received.exception(), WebSocketClosed):
             return
-        if not self._receiving:
-            self.closed = e
+        if not self._receiving and self.closed is None:
+            self._ended(e)
             if self._task is not None:
-                self._task.cancel()
+                self._cancelled = self._task.cancel()
 
     def _rest(self) -> None:
-        """Stop looking."""
+        """Have nobody look any more, nor receive."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._ahead is not None:
-            self._ahead.cancel()
+        if self._next is not None:
+            self._next.cancel()
+
+    def _view_ended(self) -> None:
+        """Cancel nobody any more."""
+        self._rest()
+        if self._cancelled and self._task is not None:
+            self._task.uncancel()
+        self._task = None
+
+    def _let_go(self) -> None:
+        """Be closed for whoever still has this, and keep nothing alive that is over."""
+        self._ended(WebSocketClosed(ABNORMAL))
+        self._rest()
+        self._next = self._timer = self._fields = None
 
     async def _receive_text(self) -> str:
         message = await self._receive()
@@ -193,30 +259,45 @@ class _Connection(Request):
         try:
             return self.json_module.loads(message)
         except ValueError:
-            await self._close(INVALID_DATA, "JSON was expected.")
-            raise WebSocketClosed(INVALID_DATA) from None
+            pass
+        await self._close(INVALID_DATA, "JSON was expected.")
+        raise WebSocketClosed(INVALID_DATA)
 
     async def _send(self, message: Message) -> None:
-        if self.closed is not None:
-            raise self.closed
-        if not isinstance(message, (str, bytes)):
-            if not isinstance(message, (bytearray, memoryview)):
-                raise TypeError(
-                    f"A message is text or bytes, not {type(message).__name__}."
-                    " send_json() takes everything that JSON can hold."
-                )
+        if isinstance(message, (bytearray, memoryview)):
             message = bytes(message)
-        await self._accept(None, None)
+        elif isinstance(message, str):
+            if not message.isascii():
+                # Half a surrogate pair is no text: better told here than by the server.
+                message.encode()
+        elif not isinstance(message, bytes):
+            raise TypeError(
+                f"A message is text or bytes, not {type(message).__name__}."
+                " send_json() takes everything that JSON can hold."
+            )
+        if not self.accepted:
+            await self._accept()
+        self._raise_if_closed()
         try:
             await self._channel.send(message)
         except WebSocketClosed as e:
-            self.closed = e
+            self._ended(e)
             raise
 
     async def _close(self, code: int, reason: str) -> None:
+        if code not in _DEFINED_CODES and not 3000 <= code <= 4999:
+            raise ValueError(
+                f"A WebSocket cannot be closed with the code {code}. Use 1000, one of 3000 to 4999"
+                " with a meaning of your own, or another that RFC 6455, section 7.4, lets be sent."
+            )
+        if (size := len(reason.encode())) > _MAX_REASON:
+            raise ValueError(
+                f"The reason for closing a WebSocket has {size} bytes, and room for {_MAX_REASON}."
+            )
         if self.closed is not None:
             return
-        await self._accept(None, None)
+        if not self.accepted:
+            await self._accept()
         self.closed = WebSocketClosed(code, reason)
         self._rest()
         await self._channel.close(code, reason)
@@ -238,6 +319,7 @@ class WebSocket(_Connection):
         :param headers: more headers for the answer
         :param subprotocol: one of :attr:`requested_subprotocols`
         :raises ValueError: it is none of them
+        :raises RuntimeError: there is more to send with an acceptance that is sent already
         """
         await self._accept(headers, subprotocol)
 
@@ -245,6 +327,7 @@ class WebSocket(_Connection):
         """The next message, text or bytes as it was sent.
 
         :raises WebSocketClosed: there is none, because the connection is closed
+        :raises RuntimeError: another task is waiting for one
         """
         return await self._receive()
 
@@ -281,6 +364,7 @@ class WebSocket(_Connection):
 
         :param code: 1000, or 3000 to 4999 for meanings of one's own
         :param reason: up to 123 bytes of text
+        :raises ValueError: the code is not one that may be sent, or the reason is too long
         """
         await self._close(code, reason)
 
@@ -303,6 +387,12 @@ class BlockingWebSocket(_Connection):
     _loop: asyncio.AbstractEventLoop
 
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if asyncio._get_running_loop() is self._loop:
+            coroutine.close()
+            raise RuntimeError(
+                "The WebSocket of a plain view is used in an async function, which would wait for"
+                " itself. Make the view 'async def', or the function plain."
+            )
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def accept(
@@ -356,3 +446,25 @@ def _dumps(websocket: _Connection, args: tuple[Any, ...], kwargs: dict[str, Any]
         raise TypeError("send_json() takes either args or kwargs, not both")
     data = args[0] if len(args) == 1 else args or kwargs or None
     return websocket.json_module.dumps(data)  # type: ignore[no-any-return]
+
+
+def _is_longer(message: Message, limit: int) -> bool:
+    """Whether *message* has more than *limit* bytes."""
+    if len(message) > limit:
+        return True
+    return isinstance(message, str) and not message.isascii() and len(message.encode()) > limit
+
+
+@lru_cache(maxsize=64)
+def classes_for(request_class: type[Request]) -> tuple[type[WebSocket], type[BlockingWebSocket]]:
+    """The classes of WebSockets that know what an application's requests know.
+
+    :param request_class: the class of its requests
+    :returns: the class for ``async def`` views, and the one for plain ones
+    """
+    if request_class is Request:
+        return WebSocket, BlockingWebSocket
+    return (
+        type("WebSocket", (WebSocket, request_class), {}),
+        type("BlockingWebSocket", (BlockingWebSocket, request_class), {}),
+    )

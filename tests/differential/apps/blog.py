@@ -39,7 +39,7 @@ FORM = """{% extends layout %}{% block title %}{{ heading }} - {{ super() }}{% e
 
 def create(flask: ModuleType) -> Any:
     app = flask.Flask(__name__)
-    database = sqlite3.connect(":memory:")
+    database = sqlite3.connect(":memory:", check_same_thread=False)
     database.executescript(SCHEMA)
     database.row_factory = sqlite3.Row
     weakref.finalize(app, database.close)

@@ -1,0 +1,177 @@
+"""What was asked when it failed: the request, without its secrets.
+
+Lives here: ``Asked``, and :func:`describe_request`, which takes it down; the secrets that a
+request carries.
+Must not know: what failed, and the form in which it is shown.
+
+How it works: nothing is read from the client for the sake of showing it but a small form. What
+cannot be had, because reading it fails as well, is said so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+
+from .values import MASK, Hidden, Masked, Patience, describe, is_secret, named
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+    from ..ctx import RequestContext
+    from ..pipeline import Pipeline
+
+#: How large a form may be to be read for the page, in bytes.
+_MAX_FORM: Final = 256 * 1024
+
+_MAX_ROWS: Final = 100
+_MAX_VALUE: Final = 1000
+
+Rows = list[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request as it is shown."""
+
+    method: str
+    path: str
+    rule: str | None = None
+    endpoint: str | None = None
+    #: Titles and tables, none of them empty.
+    tables: dict[str, Rows] = field(default_factory=dict)
+
+
+def secrets_of(app: Pipeline, environ: WSGIEnvironment) -> Iterator[object]:
+    """The secrets that are known from a request's headers and the configuration."""
+    for name, value in _headers(environ):
+        if is_secret(name):
+            yield value
+            yield value.partition(" ")[2]
+    for _, value in _cookies(environ):
+        yield value
+    for name, value in _query(environ):
+        if is_secret(name):
+            yield value
+    for key, value in app.config.items():
+        # "dev" and "secret" would mask half of the page.
+        if is_secret(key) and isinstance(value, str) and len(value) >= 10:
+            yield value
+
+
+def describe_request(
+    app: Pipeline,
+    environ: WSGIEnvironment,
+    ctx: RequestContext | None,
+    patience: Patience,
+) -> tuple[Asked, Masked]:
+    """What was asked, and what hides its secrets elsewhere.
+
+    :param ctx: of the request, if one was made
+    """
+    request: Any = None if ctx is None else ctx.request
+    secrets = list(secrets_of(app, environ))
+    form = list(_form(request, environ, patience))
+    secrets += [value for name, value in form if is_secret(name)]
+    mask = Masked(secrets)
+    asked = Asked(environ.get("REQUEST_METHOD", "?"), mask(_path(environ)))
+    rule = getattr(request, "url_rule", None)
+    if rule is not None:
+        asked.rule, asked.endpoint = rule.rule, rule.endpoint
+    tables: dict[str, Iterable[tuple[str, object]]] = {
+        "Arguments of the view": (getattr(request, "view_args", None) or {}).items(),
+        "Query": _query(environ),
+        "Form": form,
+        "Session": _session(app, ctx),
+        "Headers": _headers(environ),
+        "Cookies": [(name, Hidden()) for name, _ in _cookies(environ)],
+        "Connection": [
+            ("Client", environ.get("REMOTE_ADDR", "")),
+            ("Protocol", environ.get("SERVER_PROTOCOL", "")),
+            ("Scheme", environ.get("wsgi.url_scheme", "")),
+        ],
+    }
+    for title, pairs in tables.items():
+        if rows := [
+            (mask(name), mask(patience.ask(_shown, value)))
+            for name, value in named(pairs, _MAX_ROWS)
+        ]:
+            asked.tables[title] = rows
+    return asked, mask
+
+
+def _shown(value: object) -> str:
+    text = str(value) if isinstance(value, str) else describe(value, _MAX_VALUE)
+    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
+
+
+def _headers(environ: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in environ.items():
+        if key.startswith("HTTP_"):
+            key = key[5:]
+        elif key not in ("CONTENT_TYPE", "CONTENT_LENGTH") or not value:
+            continue
+        name = key.replace("_", "-").title()
+        yield name, str(value)
+
+
+def _cookies(environ: WSGIEnvironment) -> Iterator[tuple[str, str]]:
+    for part in environ.get("HTTP_COOKIE", "").split(";"):
+        name, _, value = part.partition("=")
+        if name.strip():
+            yield name.strip(), value.strip()
+
+
+def _query(environ: WSGIEnvironment) -> list[tuple[str, str]]:
+    query = environ.get("QUERY_STRING", "")[:10_000]
+    return parse_qsl(query, keep_blank_values=True, encoding="utf-8", errors="replace")
+
+
+def _path(environ: WSGIEnvironment) -> str:
+    path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    path = path.encode("latin-1", "replace").decode("utf-8", "replace")
+    pairs = _query(environ)
+    if not pairs:
+        return path[:2000]
+    query = "&".join(f"{name}={MASK if is_secret(name) else value}" for name, value in pairs)
+    return f"{path}?{query}"[:2000]
+
+
+def _form(request: Any, environ: WSGIEnvironment, patience: Patience) -> Rows:
+    """The form, if it has been read already or is small."""
+    if request is None or not hasattr(type(request), "form"):
+        return []
+    if "form" not in vars(request):
+        length = environ.get("CONTENT_LENGTH", "")
+        kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+        if (
+            kind not in ("application/x-www-form-urlencoded", "multipart/form-data")
+            or not (length.isascii() and length.isdigit())
+            or int(length) > _MAX_FORM
+        ):
+            return []
+    rows: Rows = []
+
+    def read() -> str:
+        rows.extend(request.form.items(multi=True))
+        for name, file in request.files.items(multi=True):
+            rows.append((name, f"a file: {file.filename!r}, {file.mimetype}"))
+        return ""
+
+    problem = patience.ask(read)
+    return rows if not problem else [("", problem)]
+
+
+def _session(app: Pipeline, ctx: RequestContext | None) -> Iterable[tuple[str, object]]:
+    """The session, if it is open or costs nothing to open."""
+    if ctx is None:
+        return []
+    try:
+        session: Any = ctx._session
+        if session is None and app._has_lazy_sessions and "HTTP_COOKIE" in ctx.environ:
+            session = ctx.session
+        return list(session.items()) if isinstance(session, Mapping) else []
+    except Exception as e:
+        return [("", f"<cannot be read: {type(e).__name__}>")]

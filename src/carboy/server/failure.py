@@ -1,0 +1,131 @@
+"""Answer in place of a program that does not run: say why.
+
+Lives here: the page, its plain text and JSON, and :func:`main`, which serves them.
+Must not know: why the program does not run; it is told.
+
+How it works: the reloader starts this as it would start the program, with the listening socket
+and a channel, and ends it when the next attempt begins. A page in a browser then reloads itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from html import escape
+from typing import TYPE_CHECKING
+
+from .access_log import show_access_log
+from .handover import take
+from .live_reload import LiveReload
+from .serving import serve
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+#: The variables that hold what is to be said.
+TITLE, TEXT = "CARBOY_FAILURE_TITLE", "CARBOY_FAILURE_TEXT"
+
+#: How many characters of a program's output are shown, from its end.
+SHOWN = 20_000
+
+ADVICE = "The next time that a file is saved, the program is started again."
+
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; margin: auto; max-width: 70rem; padding: 2rem 1rem }}
+h1 {{ font-size: 1.25rem; margin: 0 }}
+.said {{ color: light-dark(#b3261e, #ffb4ab); font-size: 1.1rem; overflow-wrap: anywhere }}
+pre {{ background: light-dark(#f3f3f3, #222); border-radius: .4rem; overflow: auto; padding: 1rem }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p class="said">{last}</p>
+<pre tabindex="0">{text}</pre>
+<p>{advice}</p>
+</body>
+</html>
+"""
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'unsafe-inline';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def shown(output: bytes) -> str:
+    """What a program wrote to its standard error, as it can be shown anywhere."""
+    text = _ESCAPE_SEQUENCE.sub("", output.decode(errors="replace")).replace("\0", "\ufffd")
+    return text[-SHOWN:].strip("\n")
+
+
+def failing(title: str, text: str, live: LiveReload | None) -> WSGIApplication:
+    """A WSGI application that says so to every request.
+
+    :param title: what has happened, a sentence
+    :param text: what is known about it
+    :param live: puts its script into the page
+    """
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        accept = environ.get("HTTP_ACCEPT", "")
+        headers = [("Cache-Control", "no-store")]
+        if "text/html" in accept:
+            kind = "text/html; charset=utf-8"
+            body = page(title, text).encode()
+            if live is not None:
+                body = live.insert(body)
+            headers.append(("Content-Security-Policy", _POLICY))
+        elif "json" in accept:
+            kind = "application/problem+json"
+            problem = {"type": "about:blank", "title": title, "status": 500, "detail": text}
+            body = json.dumps(problem).encode()
+        else:
+            kind = "text/plain; charset=utf-8"
+            body = f"{title}\n\n{text}\n\n{ADVICE}\n".encode()
+        headers += [("Content-Type", kind), ("Content-Length", str(len(body)))]
+        start_response("500 Internal Server Error", headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    return application
+
+
+def page(title: str, text: str) -> str:
+    """The page that says what has happened."""
+    *_, last = text.splitlines() or [""]
+    return PAGE.format(
+        title=escape(title), last=escape(last.strip()), text=escape(text), advice=escape(ADVICE)
+    )
+
+
+def main() -> None:
+    """Say it until told to stop."""
+    reloader = take()
+    assert reloader is not None
+    live = LiveReload(reloader.version) if reloader.live_reload else None
+    application = failing(os.environ.pop(TITLE), os.environ.pop(TEXT), live)
+
+    def is_ready() -> None:
+        reloader.show_terminal()
+        reloader.say(ready="wsgi")
+
+    show_access_log()
+    serve(
+        application,
+        reloader.listener,
+        certificate=reloader.certificate,
+        live=live,
+        reloader=reloader,
+        when_serving=is_ready,
+    )

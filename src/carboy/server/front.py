@@ -1,0 +1,342 @@
+"""What stands before an application in a worker of the production server.
+
+Lives here: :class:`Front`: the health check, the proxies, the line for each request, the count
+of requests, and the last answer on a connection, for each of the three interfaces.
+Must not know: processes, sockets, signals, how the application answers.
+
+How it works: for each interface it makes what Granian calls. What is not wanted is left out when
+that is made, so that a plain worker calls the application and nothing else.
+
+When a worker is about to stop, :meth:`Front.close` makes each answer the last one on its
+connection. Granian alone closes the connections that are idle at that moment, also one on which
+the next request is on its way, and that request is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from .access_log import AccessLines, target
+from .proxies import Proxies
+from .wsgi import ResponseTaker, WSGICallback, last_on_connection
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    Headers = list[tuple[str, str]]
+    WSGI = Callable[[ResponseTaker, WSGIEnvironment], None]
+    RSGI = Callable[[Any, Any], Awaitable[None]]
+    ASGI = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+
+#: The status that is logged for a request that was not answered.
+UNANSWERED = 500
+
+
+class Front:
+    """What is done about each request besides having it answered.
+
+    :param health: the path that is answered here: 200, and 503 once the worker is stopping
+    :param log: writes the line of a request
+    :param proxies: whose headers are believed
+    :param limit: after how many requests *when_reached* is called
+    """
+
+    def __init__(
+        self,
+        *,
+        health: str | None = None,
+        log: AccessLines | None = None,
+        proxies: Proxies | None = None,
+        limit: int | None = None,
+        when_reached: Callable[[], None],
+    ) -> None:
+        self.health = health
+        self.log = log
+        self.proxies = proxies
+        self.closing = False
+        self._left = limit
+        self._when_reached = when_reached
+        self._wsgi: WSGICallback | None = None
+        #: The tasks of the WebSockets that are open.
+        self.websockets: set[asyncio.Task[Any]] = set()
+        self._hung_up = False
+
+    def hang_up(self) -> None:
+        """End what serves a WebSocket, upon which the application closes it. Called on the loop."""
+        self._hung_up = True
+        for task in self.websockets:
+            task.cancel()
+
+    def close(self) -> None:
+        """From now on each answer is the last one on its connection."""
+        self.closing = True
+        if self._wsgi is not None:
+            self._wsgi.closing = True
+
+    def _count(self) -> None:
+        assert self._left is not None
+        self._left -= 1
+        # Threads may pass the limit together; who reads the message takes the first.
+        if self._left <= 0:
+            self._when_reached()
+
+    def _health(self) -> tuple[int, Headers, bytes]:
+        headers = [("content-type", "text/plain"), ("cache-control", "no-store")]
+        if self.closing:
+            return 503, last_on_connection(headers), b"stopping\n"
+        return 200, headers, b"ok\n"
+
+    def wsgi(self, application: Any, *, multithread: bool, multiprocess: bool) -> WSGI:
+        """What Granian calls for each request under WSGI.
+
+        :param multithread: whether several threads may call the application at a time
+        :param multiprocess: whether other processes serve the same application
+        """
+        if self.proxies is not None:
+            application = self.proxies.middleware(application)
+        callback = self._wsgi = WSGICallback(
+            application,
+            None if self.log is None else self.log.wsgi,
+            multithread=multithread,
+            multiprocess=multiprocess,
+        )
+        answer: WSGI = callback.answer
+        if self._left is not None:
+            answer = self._counted(answer)
+        if self.health is not None:
+            answer = self._checked(answer, self.health)
+        return answer
+
+    def _counted(self, answer: WSGI) -> WSGI:
+        def counted(taker: ResponseTaker, environ: WSGIEnvironment) -> None:
+            self._count()
+            answer(taker, environ)
+
+        return counted
+
+    def _checked(self, answer: WSGI, health: str) -> WSGI:
+        def checked(taker: ResponseTaker, environ: WSGIEnvironment) -> None:
+            if environ["PATH_INFO"] == health:
+                taker.response_bytes(*self._health())
+            else:
+                answer(taker, environ)
+
+        return checked
+
+    def rsgi(self, application: Any) -> RSGI:
+        """What answers each connection under RSGI."""
+        call: RSGI = application.__rsgi__
+
+        def answer(scope: Any, protocol: Any) -> Awaitable[None]:
+            if scope.path == self.health and scope.proto == "http":
+                protocol.response_bytes(*self._health())
+                return _nothing()
+            if self.proxies is not None:
+                scope = self.proxies.rsgi(scope)
+            if self._left is not None:
+                self._count()
+            if self.closing or self.log is not None or scope.proto == "ws":
+                return self._observe_rsgi(call, scope, protocol)
+            return call(scope, protocol)
+
+        return answer
+
+    async def _observe_rsgi(self, call: RSGI, scope: Any, protocol: Any) -> None:
+        started = perf_counter()
+        if scope.proto == "http":
+            ends = self.closing and scope.http_version.startswith("1")
+            seen: _HTTPProtocol | _WebsocketProtocol = _HTTPProtocol(protocol, ends)
+        else:
+            seen = _WebsocketProtocol(protocol)
+        try:
+            if scope.proto == "http":
+                await call(scope, seen)
+            else:
+                await self._until_hung_up(call(scope, seen))
+        finally:
+            if self.log is not None:
+                client = scope.client.rpartition(":")[0].strip("[]")
+                method = scope.method if scope.proto == "http" else "WEBSOCKET"
+                shown = target(scope.path.encode(errors="replace"), scope.query_string)
+                seconds = perf_counter() - started
+                self.log.write(client, method, shown, seen.status, seconds, seen.size)
+
+    async def _until_hung_up(self, serving: Awaitable[None]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.websockets.add(task)
+        if self._hung_up:
+            task.cancel()
+        try:
+            await serving
+        except asyncio.CancelledError:
+            if not self._hung_up:
+                raise
+        finally:
+            self.websockets.discard(task)
+
+    def asgi(self, application: Any) -> ASGI:
+        """What answers each connection under ASGI."""
+        call: ASGI = application.asgi
+
+        def answer(scope: dict[str, Any], receive: Any, send: Any) -> Awaitable[None]:
+            if scope["type"] == "lifespan":
+                return call(scope, receive, send)
+            if scope["path"] == self.health and scope["type"] == "http":
+                return _send_whole(send, *self._health())
+            if self.proxies is not None:
+                scope = self.proxies.asgi(scope)
+            if self._left is not None:
+                self._count()
+            if self.closing or self.log is not None or scope["type"] == "websocket":
+                return self._observe_asgi(call, scope, receive, send)
+            return call(scope, receive, send)
+
+        return answer
+
+    async def _observe_asgi(
+        self, call: ASGI, scope: dict[str, Any], receive: Any, send: Any
+    ) -> None:
+        started = perf_counter()
+        status, size = UNANSWERED, 0
+        ends = self.closing and scope["type"] == "http" and scope["http_version"].startswith("1")
+
+        async def observed(message: dict[str, Any]) -> None:
+            nonlocal status, size
+            kind = message["type"]
+            if kind == "http.response.start":
+                status = message["status"]
+                if ends:
+                    message = {**message, "headers": _last(message.get("headers", ()))}
+            elif kind == "http.response.body":
+                size += len(message.get("body", b""))
+            elif kind == "websocket.accept":
+                status = 101
+            elif kind == "websocket.close" and status == UNANSWERED:
+                status = 403
+            elif kind == "websocket.http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            if scope["type"] == "http":
+                await call(scope, receive, observed)
+            else:
+                await self._until_hung_up(call(scope, receive, observed))
+        finally:
+            if self.log is not None:
+                client = (scope.get("client") or ("",))[0]
+                shown = target(
+                    scope["path"].encode(errors="replace"), scope["query_string"].decode("latin-1")
+                )
+                method = scope["method"] if scope["type"] == "http" else "WEBSOCKET"
+                self.log.write(client, method, shown, status, perf_counter() - started, size)
+
+
+async def _nothing() -> None:
+    """There is nothing more to do."""
+
+
+async def _send_whole(send: Any, status: int, headers: Headers, body: bytes) -> None:
+    fields = [(name.lower().encode(), value.encode()) for name, value in headers]
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _last(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    kept = [pair for pair in headers if pair[0].lower() != b"connection"]
+    return [*kept, (b"connection", b"close")]
+
+
+class _HTTPProtocol:
+    """The way to an answer under RSGI, on which status and size are seen.
+
+    :param ends: make the answer the last one on its connection
+    """
+
+    def __init__(self, protocol: Any, ends: bool) -> None:
+        self._protocol = protocol
+        self._ends = ends
+        self.status = UNANSWERED
+        self.size = 0
+
+    def __call__(self) -> Any:
+        return self._protocol()
+
+    def __aiter__(self) -> Any:
+        return self._protocol.__aiter__()
+
+    def client_disconnect(self) -> Any:
+        return self._protocol.client_disconnect()
+
+    def _begin(self, status: int, headers: Headers, size: int = 0) -> Headers:
+        self.status = status
+        self.size = size
+        return last_on_connection(headers) if self._ends else headers
+
+    def response_empty(self, status: int, headers: Headers) -> None:
+        self._protocol.response_empty(status, self._begin(status, headers))
+
+    def response_str(self, status: int, headers: Headers, body: str) -> None:
+        headers = self._begin(status, headers, len(body.encode()))
+        self._protocol.response_str(status, headers, body)
+
+    def response_bytes(self, status: int, headers: Headers, body: bytes) -> None:
+        self._protocol.response_bytes(status, self._begin(status, headers, len(body)), body)
+
+    def response_file(self, status: int, headers: Headers, file: str) -> None:
+        # The server reads the file; what it says about its length is all there is to know.
+        said = next((value for name, value in headers if name.lower() == "content-length"), "0")
+        self._protocol.response_file(status, self._begin(status, headers, int(said)), file)
+
+    def response_file_range(
+        self, status: int, headers: Headers, file: str, start: int, end: int
+    ) -> None:
+        headers = self._begin(status, headers, end - start)
+        self._protocol.response_file_range(status, headers, file, start, end)
+
+    def response_stream(self, status: int, headers: Headers) -> _Transport:
+        return _Transport(
+            self._protocol.response_stream(status, self._begin(status, headers)), self
+        )
+
+
+class _Transport:
+    """Where the pieces of an answer go."""
+
+    def __init__(self, transport: Any, protocol: _HTTPProtocol) -> None:
+        self._transport = transport
+        self._protocol = protocol
+
+    async def send_bytes(self, data: bytes) -> None:
+        self._protocol.size += len(data)
+        await self._transport.send_bytes(data)
+
+    async def send_str(self, data: str) -> None:
+        self._protocol.size += len(data.encode())
+        await self._transport.send_str(data)
+
+
+class _WebsocketProtocol:
+    """A WebSocket's connection under RSGI, on which is seen whether it was accepted."""
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+        self.status = UNANSWERED
+        self.size = 0
+
+    async def accept(self, *args: Any) -> Any:
+        transport = await self._protocol.accept(*args)
+        self.status = 101
+        return transport
+
+    def close(self, status: int | None = None) -> Any:
+        if self.status != 101:
+            self.status = status or 403
+        return self._protocol.close(status)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._protocol, name)

@@ -1,0 +1,67 @@
+"""An application, and the ways to send it a request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+import pytest
+
+from carboy import Flask, has_app_context
+
+from .doubles import ASK, Answer, Request
+
+
+class Ask(Protocol):
+    """Sends a request to an application: a target and fields of `Request`, or a `Request`."""
+
+    gateway: str
+
+    def __call__(self, *args: Any, **fields: Any) -> Coroutine[Any, Any, Answer]: ...
+
+
+@pytest.fixture
+def app() -> Flask:
+    app = Flask(__name__)
+    app.secret_key = "key"
+    return app
+
+
+def _asks(gateway: str, app: Flask) -> Ask:
+    async def ask(target: str | Request = "/", method: str = "GET", **fields: Any) -> Answer:
+        request = Request(target, method, **fields) if isinstance(target, str) else target
+        try:
+            return await ASK[gateway](app, request)
+        finally:
+            assert not has_app_context()
+
+    ask.gateway = gateway  # type: ignore[attr-defined]
+    return ask  # type: ignore[return-value]
+
+
+@pytest.fixture(params=["wsgi", "asgi", "rsgi"])
+def ask(request: pytest.FixtureRequest, app: Flask) -> Ask:
+    """Sends requests through each gateway."""
+    return _asks(request.param, app)
+
+
+@pytest.fixture(params=["asgi", "rsgi"])
+def ask_loop(request: pytest.FixtureRequest, app: Flask) -> Ask:
+    """Sends requests through each gateway of a server with a loop."""
+    return _asks(request.param, app)
+
+
+@pytest.fixture
+def ask_asgi(app: Flask) -> Ask:
+    return _asks("asgi", app)
+
+
+@pytest.fixture
+def ask_rsgi(app: Flask) -> Ask:
+    return _asks("rsgi", app)
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run *coroutine* on a loop of its own, and give up after a minute."""
+    return asyncio.run(asyncio.wait_for(coroutine, 60))

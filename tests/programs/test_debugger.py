@@ -1,0 +1,252 @@
+"""The error page in a real browser, from a real server: read, unfold, evaluate, copy."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .browser import Browser, browsing
+from .conftest import COMMAND, Program, Start, starting
+
+PROGRAM = """
+from flask import Flask, request, session
+
+app = Flask(__name__)
+app.secret_key = "a key that is long enough"
+
+PRICES = {"apple": 120, "pear": "95"}
+
+
+def price_of(fruit, amount, discount=0):
+    # Prices are in cents.
+    price = PRICES[fruit]
+    total = price * amount - discount * (price / 100)
+    return f"{total / 100:.2f}"
+
+
+@app.get("/basket/<customer>/<int:amount>")
+def basket(customer, amount):
+    session["customer"] = customer
+    lines = []
+    for fruit in PRICES:
+        lines.append(price_of(fruit, amount, discount=5))
+    return "; ".join(lines)
+
+
+@app.get("/async")
+async def later():
+    import json
+    return json.loads("{")
+
+
+@app.get("/")
+def index():
+    return "fine"
+
+
+if __name__ == "__main__":
+    from carboy.debugger import install
+
+    app.debug = True
+    install(app)
+    app.run(port=0, use_reloader=False, use_debugger=False)
+"""
+
+#: Where the pictures of the documentation are, for whoever wants new ones.
+PICTURES = os.environ.get("CARBOY_PICTURES")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "shop.py").write_text(PROGRAM)
+    with starting() as start:
+        yield start(COMMAND.replace("carboy", "python"), "-m", "carboy", "shop.py", folder=folder)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(chromium: Browser, program: Program) -> Browser:
+    chromium.look(1280, 1100)
+    chromium.asked.clear()
+    chromium.complaints.clear()
+    chromium.open(url(program, "/basket/ada/3?password=hunter22"))
+    return chromium
+
+
+def url(program: Program, path: str) -> str:
+    host, port = program.address
+    return f"http://{host}:{port}{path}"
+
+
+def test_reading_and_unfolding(browser: Browser, program: Program) -> None:
+    assert browser.run("document.querySelector('h1').textContent") == "TypeError"
+    mark = "[...document.querySelector('.current').querySelectorAll('.mark')]"
+    assert browser.run(f"{mark}.map(e => e.textContent).join('')") == "price / 100"
+    marks = "[...document.querySelectorAll('.frame .current')].map(e => e.innerText.trim())"
+    lines = browser.run(marks)
+    assert "total = price * amount" in lines[0] and "price_of(fruit" in lines[1]
+    details = "document.querySelector('.variables')"
+    assert browser.run(f"{details}.querySelector('table').checkVisibility()") is False
+    browser.run(f"{details}.querySelector('summary').click()")
+    assert browser.run(f"{details}.querySelector('table').checkVisibility()") is True
+    assert "'pear'" in browser.run(f"{details}.innerText")
+    assert "hunter22" not in browser.run("document.documentElement.outerHTML")
+
+
+def test_nothing_comes_from_elsewhere_and_nothing_is_refused(
+    browser: Browser, program: Program
+) -> None:
+    browser.run("document.querySelector('.open-console').click()")
+    assert [u for u in browser.asked if not u.startswith((url(program, "/"), "data:"))] == []
+    assert browser.complaints == [
+        "Failed to load resource: the server responded with a status of 500 (Internal Server Error)"
+    ]
+
+
+def test_evaluating_by_keyboard(browser: Browser) -> None:
+    log = "document.querySelector('.console .log').innerText"
+    browser.press("j", "j")
+    browser.press("x", "x")
+    browser.type("price * 2\n")
+    browser.wait_until(f"{log}.includes(\"'9595'\")")
+    browser.type("for i in range(2):\nprint(i + amount)\n")
+    assert browser.run("document.querySelector('.console textarea').rows") == 3
+    browser.type("\n")
+    browser.wait_until(f"{log}.includes('3\\n4')")
+    browser.press("ArrowUp")
+    browser.press("Escape")
+    browser.type("discou\t")
+    browser.wait_until("document.querySelector('.console textarea').value == 'discount'")
+    browser.type(" / 0\n")
+    browser.wait_until(f"{log}.includes('ZeroDivisionError')")
+    browser.press("ArrowUp")
+    assert browser.run("document.querySelector('.console textarea').value") == "discount / 0"
+
+
+def test_copying(browser: Browser, program: Program) -> None:
+    browser.tell(
+        "Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"]
+    )
+    for button, start in (("text", "Traceback (most"), ("markdown", "### `TypeError: unsupp")):
+        browser.run(f"document.querySelector('[data-copy={button}]').click()")
+        browser.wait_until("document.getElementById('said').textContent.startsWith('Copied')")
+        assert browser.run("navigator.clipboard.readText()").startswith(start)
+        browser.run("document.getElementById('said').textContent = ''")
+
+
+def test_without_javascript(browser: Browser, program: Program) -> None:
+    browser.tell("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.open(url(program, "/basket/ada/3"))
+        assert browser.run("document.querySelector('.source').checkVisibility()") is True
+        assert browser.run("[...document.querySelectorAll('button')].every(b => b.hidden)") is True
+        text = browser.run("document.querySelector('.report').textContent")
+        assert text.startswith("Traceback (most recent call last):")
+    finally:
+        browser.tell("Emulation.setScriptExecutionDisabled", value=False)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_it_fits_and_can_be_read(browser: Browser, width: int, scheme: str) -> None:
+    browser.look(width, 800, scheme)
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    # The contrast of what is read, by the formula of WCAG 2; 4.5 is what it asks for.
+    contrast = """
+    (() => {
+      const channel = (c) => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+      const light = (color) => {
+        const [r, g, b] = color.match(/[\\d.]+/g).map(Number);
+        return 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+      };
+      const ground = (element) => {
+        for (let e = element; e; e = e.parentElement) {
+          const color = getComputedStyle(e).backgroundColor;
+          if (!/, 0\\)|transparent|color\\(/.test(color)) return color;
+        }
+        return "rgb(255, 255, 255)";
+      };
+      const seen = document.querySelectorAll(
+        "h1, .message, .asked span, .code, .code span, .function, .place, .order, footer p, a, th");
+      return [...seen].filter((e) => e.checkVisibility()).map((e) => {
+        const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((x, y) => y - x);
+        return [(a + 0.05) / (b + 0.05), e.className, e.textContent];
+      }).sort((x, y) => x[0] - y[0])[0];
+    })()
+    """
+    worst = browser.run(contrast)
+    assert worst[0] >= 4.5, worst
+
+
+def test_the_page_of_another_site_cannot_evaluate(
+    browser: Browser, program: Program, start: Start, tmp_path: Path
+) -> None:
+    offer = browser.run("JSON.parse(document.getElementById('data').textContent).console")
+    (tmp_path / "evil.py").write_text(
+        "from flask import Flask\napp = Flask(__name__)\napp.get('/')(lambda: 'evil')\n"
+    )
+    evil = start(COMMAND, "--app", "evil", "run", folder=tmp_path)
+    browser.open(url(evil, "/"))
+    # Even if it knew the secret.
+    asked = json.dumps({"failure": offer["failure"], "frame": 0, "source": "1"})
+    headers = {"Content-Type": "application/json", "X-Debugger-Secret": offer["secret"]}
+    for mode, fields in (("cors", headers), ("no-cors", {})):
+        options = json.dumps({"method": "POST", "mode": mode, "headers": fields, "body": asked})
+        target = json.dumps(url(program, "/__debugger__/evaluate"))
+        seen = browser.run(
+            f"fetch({target}, {options}).then(r => r.type + r.status, () => 'refused')"
+        )
+        assert seen == "refused"
+    # One question whether the request may be made, and one request without the headers.
+    program.wait_for(r"A request to the console was refused\. An evaluation is a POST\.")
+    program.wait_for(r"A request to the console was refused\. The request came from another")
+
+
+def test_it_serves_on(program: Program) -> None:
+    assert program.get("/").text == "fine"
+    answer = program.get("/async", Accept="application/json")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert json.loads(answer.body)["exception"]["type"] == "json.decoder.JSONDecodeError"
+    assert program.get("/async").text.startswith("Traceback (most recent call last):")
+
+
+def test_a_production_server_switches_it_off(start: Start, tmp_path: Path) -> None:
+    installed = PROGRAM.replace(
+        "if __name__", "app.debug = True\nfrom carboy.debugger import install"
+    )
+    (tmp_path / "shop.py").write_text(installed.partition(" == ")[0] + "\ninstall(app)\n")
+    serving = start(COMMAND, "--app", "shop", "serve", "--port", "0", folder=tmp_path)
+    assert serving.get("/").text == "fine"
+    assert serving.post("/__debugger__/evaluate", "").status == 404
+    answer = serving.get("/basket/ada/3", Accept="text/html")
+    assert answer.status == 500 and "price" not in answer.text
+    serving.stop()
+    assert any("The debugger was switched off" in line for line in serving.said)
+
+
+@pytest.mark.skipif(PICTURES is None, reason="Only where new pictures are wanted.")
+def test_pictures(browser: Browser) -> None:
+    assert PICTURES is not None
+    browser.run("document.querySelector('.variables').open = true")
+    browser.run("document.querySelector('.open-console').click()")
+    browser.type("price, amount\n")
+    log = "document.querySelector('.console .log').innerText"
+    browser.wait_until(f"{log}.includes('95')")
+    browser.run("scrollTo(0, 0)")
+    for name, width, height, scheme in (
+        ("light", 1280, 1000, "light"),
+        ("dark", 1280, 1000, "dark"),
+        ("phone", 390, 844, "light"),
+    ):
+        browser.look(width, height, scheme)
+        browser.picture(Path(PICTURES) / f"debugger-{name}.png")
