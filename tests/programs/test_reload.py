@@ -8,8 +8,8 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -547,10 +547,9 @@ def test_an_interface_that_is_asked_for(run: Run, folder: Path, interface: str) 
 class Events:
     """The events that a page hears."""
 
-    def __init__(self, program: Program) -> None:
-        self._connection = http.client.HTTPConnection(*program.address, PATIENCE)
-        self._connection.request("GET", "/_carboy/events")
-        self._answer = self._connection.getresponse()
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        connection.request("GET", "/_carboy/events")
+        self._answer = connection.getresponse()
         assert self._answer.headers["Content-Type"] == "text/event-stream"
 
     def next(self) -> str | None:
@@ -558,8 +557,19 @@ class Events:
         while line := self._answer.readline():
             if line.startswith(b"data: "):
                 return line[6:].decode().strip()
-        self._connection.close()
         return None
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[[Program], Events]]:
+    """Listen to the events of a program."""
+    with ExitStack() as connections:
+
+        def listen(program: Program) -> Events:
+            connection = http.client.HTTPConnection(*program.address, PATIENCE)
+            return Events(connections.enter_context(closing(connection)))
+
+        yield listen
 
 
 def version(page: str) -> str:
@@ -570,10 +580,12 @@ def version(page: str) -> str:
 
 
 @pytest.mark.parametrize("interface", ["wsgi", "asgi", "rsgi"])
-def test_a_page_hears_of_changes(run: Run, folder: Path, interface: str) -> None:
+def test_a_page_hears_of_changes(
+    run: Run, folder: Path, interface: str, listen: Callable[[Program], Events]
+) -> None:
     program = _address(run("--interface", interface))
     page = program.get("/page", **BROWSER)
-    events = Events(program)
+    events = listen(program)
     assert events.next() == version(page.text)
     assert int(page.headers["Content-Length"]) == len(page.body)
     script = program.get("/_carboy/reload.js")
@@ -588,12 +600,12 @@ def test_a_page_hears_of_changes(run: Run, folder: Path, interface: str) -> None
     # Of another program it hears by a new connection.
     (folder / "words.py").write_text("WORD = ")
     assert events.next() is None
-    events = Events(program)
+    events = listen(program)
     broken = version(program.get("/page", **BROWSER).text)
     assert events.next() == broken
     (folder / "words.py").write_text("WORD = 'two'")
     assert events.next() is None
-    events = Events(program)
+    events = listen(program)
     recovered = program.get("/page", **BROWSER).text
     assert events.next() == version(recovered)
     assert len({version(page.text), broken, version(recovered)}) == 3
@@ -602,9 +614,9 @@ def test_a_page_hears_of_changes(run: Run, folder: Path, interface: str) -> None
     assert not any("_carboy" in line for line in program.said)
 
 
-def test_one_thread_is_not_kept_by_a_page(run: Run) -> None:
+def test_one_thread_is_not_kept_by_a_page(run: Run, listen: Callable[[Program], Events]) -> None:
     program = _address(run("--without-threads"))
-    events = Events(program)
+    events = listen(program)
     assert events.next() == version(program.get("/page", **BROWSER).text)
     assert events.next() is None
 

@@ -5,6 +5,7 @@ The lower half is what only a wire can show: handshakes and frames that are wron
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -21,6 +22,7 @@ import pytest
 from .conftest import PATIENCE, Program, starting
 
 websockets = pytest.importorskip("websockets")
+from websockets.asyncio.client import connect as connect_async  # noqa: E402
 from websockets.exceptions import ConnectionClosed, InvalidStatus  # noqa: E402
 from websockets.sync.client import ClientConnection, connect  # noqa: E402
 
@@ -232,6 +234,7 @@ class Served:
             close_timeout=PATIENCE,
             max_size=None,
             proxy=None,
+            ping_interval=None,
             **options,
         )
 
@@ -383,13 +386,22 @@ def test_pages_beside_websockets(served: Served) -> None:
 
 
 def test_two_hundred_echo_and_hear_a_broadcast(served: Served) -> None:
-    with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(served.open("/room")) for _ in range(200)]
-        for number, ws in enumerate(clients):
-            ws.send(str(number))
-        assert [ws.recv(PATIENCE) for ws in clients] == [str(number) for number in range(200)]
-        clients[99].send("all")
-        assert {ws.recv(PATIENCE) for ws in clients} == {"to all"}
+    async def talk() -> None:
+        url = f"ws://127.0.0.1:{served.port}/room"
+        async with asyncio.timeout(PATIENCE), contextlib.AsyncExitStack() as stack:
+            clients = [
+                await stack.enter_async_context(connect_async(url, proxy=None)) for _ in range(200)
+            ]
+            for number, ws in enumerate(clients):
+                await ws.send(str(number))
+            assert [await ws.recv() for ws in clients] == [str(number) for number in range(200)]
+            await clients[99].send("all")
+            assert {await ws.recv() for ws in clients} == {"to all"}
+            await asyncio.gather(*(ws.close() for ws in clients))
+
+    asyncio.run(talk())
+    for _ in range(200):
+        assert served.ends("/room") == "NoneType"
 
 
 # What goes wrong

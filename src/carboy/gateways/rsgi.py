@@ -165,7 +165,11 @@ class _HTTP:
 
 class _WebSocket:
     """A WebSocket connection. RSGI carries neither subprotocols nor codes and reasons of closing,
-    no headers with an acceptance, and no body with a refusal."""
+    no headers with an acceptance, and no body with a refusal.
+
+    Granian closes the connection, and answers a client that does, when nobody holds its transport
+    any more.
+    """
 
     def __init__(self, scope: Scope, protocol: Any) -> None:
         self._protocol = protocol
@@ -195,6 +199,7 @@ class _WebSocket:
         except Exception as e:
             raise WebSocketClosed(ABNORMAL) from e
         if message.kind == 0:
+            self._transport = None
             raise WebSocketClosed
         return message.data  # type: ignore[no-any-return]
 
@@ -209,7 +214,6 @@ class _WebSocket:
 
     async def close(self, code: int, reason: str) -> None:
         self._protocol.close(code)
-        # Granian closes the connection when nobody holds it any more.
         self._transport = None
 
 

@@ -39,6 +39,7 @@ from .watching import (
     Watched,
     Watcher,
     both_paths,
+    files_below,
     forget_compiled,
     is_excluded,
     is_newer,
@@ -394,11 +395,16 @@ class Supervisor:
 
     def _consider(self, paths: set[str]) -> None:
         """Do what is to be done about changes."""
-        paths = {path for path in paths if not is_excluded(path, self._plan.exclude)}
-        if not paths or self._stopping:
+        if self._stopping:
             return
+        changed = set()
+        if new := set(filter(os.path.isdir, paths)):
+            # What was put there meanwhile has gone unheard.
+            changed = self._watch()
+            paths = paths.union(*map(files_below, new))
+        paths = {path for path in paths if not is_excluded(path, self._plan.exclude)}
         watched = self._watched
-        changed = self._contents.look(
+        changed |= self._contents.look(
             file
             for file in watched.files
             if not is_excluded(file, self._plan.exclude)
@@ -409,8 +415,6 @@ class Supervisor:
             # The program may be missing a file that was not there.
             sources = {path for path in paths if path.endswith(".py")} - watched.files
             changed |= self._contents.unknown(sources) | self._contents.look(sources)
-        if any(map(os.path.isdir, paths)):
-            changed |= self._watch()
         if changed:
             self._reload(changed)
         elif self._changed_below(watched.pages, paths) and self._current is not None:

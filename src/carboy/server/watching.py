@@ -68,6 +68,13 @@ def _walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
         yield directory, folders, files
 
 
+def files_below(folder: str) -> set[str]:
+    """The files in a folder and in those within."""
+    return {
+        os.path.join(directory, name) for directory, _, names in _walk(folder) for name in names
+    }
+
+
 def both_paths(paths: Iterable[str | os.PathLike[str]]) -> frozenset[str]:
     """Each path made absolute, and, where it leads over a link, where it really is."""
     found = {os.path.abspath(path) for path in paths}

@@ -239,6 +239,7 @@ class _Connection(Request):
         self._ended(WebSocketClosed(ABNORMAL))
         self._rest()
         self._next = self._timer = self._fields = None
+        self.__dict__.pop("_channel", None)
 
     async def _receive_text(self) -> str:
         message = await self._receive()
