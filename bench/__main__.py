@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import inprocess, served, startup, table
+from bench import inprocess, served, startup, table, websockets
 from bench.scenarios import SCENARIOS
 
 STARTUP = {
@@ -24,9 +24,9 @@ def main() -> None:
     parser.add_argument(
         "where",
         nargs="?",
-        choices=["inprocess", "served"],
+        choices=["inprocess", "served", "websockets"],
         default="inprocess",
-        help="inside this process (default), or behind Granian with wrk",
+        help="inside this process (default), behind Granian with wrk, or many open WebSockets",
     )
     parser.add_argument(
         "--only",
@@ -37,8 +37,12 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, help="turns of each side")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds")
+    parser.add_argument("--connections", type=int, default=5000, help="open WebSockets")
     options = parser.parse_args()
 
+    if options.where == "websockets":
+        print(websockets.markdown(websockets.measure_all(options.connections)))
+        return
     found = []
     if options.where == "served":
         try:

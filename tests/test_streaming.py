@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -652,6 +653,17 @@ def test_a_range_is_not_left_to_the_wrapper_of_the_server(app, file):
     answer = client.get("/", headers={"Range": "bytes=0-2"}, environ_overrides=environ)
     with answer:
         assert answer.data == b"ABC"
+
+
+def test_a_path_that_is_no_text(app, tmp_path):
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    (folder / "a.txt").write_bytes(b"text")
+    # An ETag is made of the path.
+    app.get("/")(lambda: send_file(folder / "a.txt", etag=False))
+    with OnRSGI(app) as client:
+        assert client.read_all() == b"text"
+        assert client.sent_file is None
 
 
 def test_what_is_no_file_has_no_span():

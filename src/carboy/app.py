@@ -740,10 +740,10 @@ class Flask(OldApplication, Serving):
         host = host or name or "127.0.0.1"
         evalex = options.get("use_evalex", True)
 
-        def show_exceptions(app: Flask, token: str | None) -> str | None:
+        def show_exceptions(app: Flask, token: str | None, script: str) -> str | None:
             from .debugger import install
 
-            installed = install(app, host=host, console=evalex, token=token)
+            installed = install(app, host=host, console=evalex, token=token, extra_script=script)
             return None if installed is None else installed.guard.token
 
         run_app(self, host, port, debugger=show_exceptions, **options)

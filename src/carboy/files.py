@@ -76,13 +76,20 @@ class Span(NamedTuple):
 
 
 def span_of(body: object) -> Span | None:
-    """Which part of which file a response's *body* is; ``None`` when it is something else."""
-    if type(body) is FileBody:
-        return Span(body.path, 0, body.size, True)
-    if type(body) is _RangeWrapper and type(file := body.iterable) is FileBody:
-        end = file.size if body.end_byte is None else body.end_byte
-        return Span(file.path, body.start_byte, end, False)
-    return None
+    """Which part of which file a response's *body* is.
+
+    :returns: ``None`` when it is something else, or the file has a name that is no text
+    """
+    file = body.iterable if type(body) is _RangeWrapper else body
+    if type(file) is not FileBody:
+        return None
+    try:
+        file.path.encode()
+    except UnicodeEncodeError:
+        return None
+    if type(body) is _RangeWrapper and body.end_byte is not None:
+        return Span(file.path, body.start_byte, body.end_byte, False)
+    return Span(file.path, 0, file.size, True)
 
 
 def send_file(

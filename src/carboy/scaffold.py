@@ -288,7 +288,8 @@ class Scaffold:
             def user(id): ...
 
         :param rule: a path with variables, as in Werkzeug
-        :param options: ``endpoint``, ``methods`` and what else ``werkzeug.routing.Rule`` takes
+        :param options: ``endpoint``, ``methods``, ``stream_body=True`` to have the view called
+            before the body has been received, and what else ``werkzeug.routing.Rule`` takes
         """
 
         def decorator(f: T_route) -> T_route:

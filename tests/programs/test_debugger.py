@@ -221,10 +221,8 @@ def test_it_serves_on(program: Program) -> None:
 
 
 def test_a_production_server_switches_it_off(start: Start, tmp_path: Path) -> None:
-    installed = PROGRAM.replace(
-        "if __name__", "app.debug = True\nfrom carboy.debugger import install"
-    )
-    (tmp_path / "shop.py").write_text(installed.partition(" == ")[0] + "\ninstall(app)\n")
+    installs = "from carboy.debugger import install\napp.debug = True\ninstall(app)\n"
+    (tmp_path / "shop.py").write_text(PROGRAM.partition("if __name__")[0] + installs)
     serving = start(COMMAND, "--app", "shop", "serve", "--port", "0", folder=tmp_path)
     assert serving.get("/").text == "fine"
     assert serving.post("/__debugger__/evaluate", "").status == 404

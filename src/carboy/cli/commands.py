@@ -127,10 +127,16 @@ def run_command(
     """
     debug = get_debug_flag()
 
-    def show_exceptions(application: Any, token: str | None) -> str | None:
+    def show_exceptions(application: Any, token: str | None, script: str) -> str | None:
         from ..debugger import install
 
-        installed = install(application, host=host, allow_remote=debugger_allow_remote, token=token)
+        installed = install(
+            application,
+            host=host,
+            allow_remote=debugger_allow_remote,
+            token=token,
+            extra_script=script,
+        )
         return None if installed is None else installed.guard.token
 
     reloads = debug if reload is None else reload

@@ -185,7 +185,11 @@ async def _on_loop(app: Flask, exchange: Exchange, short: _Short, view: Known) -
         raise ClientGone
     start: list[tuple[int, Fields]] = []
     body = response(environ, _start_response(start))
-    await _send(app, exchange, *start[0], body)
+    if type(body) is list and len(body) == 1:
+        # As below, without a coroutine more.
+        await exchange.send_whole(*start[0], body[0])
+    else:
+        await _send(app, exchange, *start[0], body)
 
 
 async def _send(

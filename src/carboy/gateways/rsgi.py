@@ -70,16 +70,16 @@ async def rsgi(app: Flask, scope: Scope, protocol: Any) -> None:
 class _HTTP:
     """An HTTP connection."""
 
+    #: The client's, once so much was sent that it has to be asked whether it takes more.
+    connection: socket | None = None
+    _ahead = 0
+
     def __init__(self, scope: Scope, protocol: Any) -> None:
         self._protocol = protocol
         self._body: AsyncIterator[bytes] | None = None
         self._ended = False
         self._size = 0
         self._transport: Any = None
-        self._client = scope.client
-        #: The client's, once so much was sent that it has to be asked whether it takes more.
-        self.connection: socket | None = None
-        self._ahead = 0
         self.environ = _environ(scope)
 
     async def receive(self) -> bytes:
@@ -143,7 +143,7 @@ class _HTTP:
     async def _catch_up(self) -> None:
         """Wait until the client has taken what was sent: the server would keep any amount."""
         if self.connection is None:
-            self.connection = connections.find(*_host_and_port(self._client))
+            self.connection = connections.find(*self._client())
         if self.connection is not None:
             await connections.taken(self.connection)
 
@@ -152,7 +152,10 @@ class _HTTP:
         self._transport = None
 
     async def break_off(self) -> None:
-        connections.break_off(*_host_and_port(self._client))
+        connections.break_off(*self._client())
+
+    def _client(self) -> tuple[str, str]:
+        return _host_and_port(self.environ["rsgi.scope"].client)
 
     async def send_file(self, status: int, fields: Fields, span: Span) -> bool:
         path, start, end, whole = span
@@ -197,6 +200,7 @@ class _WebSocket:
         try:
             message = await self._transport.receive()
         except Exception as e:
+            self._transport = None
             raise WebSocketClosed(ABNORMAL) from e
         if message.kind == 0:
             self._transport = None
@@ -210,6 +214,7 @@ class _WebSocket:
             else:
                 await self._transport.send_bytes(message)
         except Exception as e:
+            self._transport = None
             raise WebSocketClosed(ABNORMAL) from e
 
     async def close(self, code: int, reason: str) -> None:

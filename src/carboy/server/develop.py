@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 #: The interfaces, and what an application needs for each.
 INTERFACES = {"wsgi": "__call__", "rsgi": "__rsgi__", "asgi": "asgi"}
 
+ShowExceptions = Callable[[Any, str | None, str], str | None]
+
 #: What nearly every program needs before its first answer.
 _SOON_NEEDED = ("asyncio", "granian._granian", "granian._futures", "carboy.templating", "logging")
 
@@ -47,8 +49,8 @@ class Settings:
     :param name: what the application is called; that of the application if ``None``
     :param debug: whether it is in debug mode; ``None`` leaves that out of what is said
     :param reload: start the program anew when its files change
-    :param debugger: called with the application, and the token of an earlier run of the program,
-        to have its exceptions shown; returns the token, if there is one
+    :param debugger: called to have exceptions shown, with the application, the token of an
+        earlier run of the program, and a script for the pages; returns the token, if there is one
     :param live_reload: have pages in browsers reload themselves, with *reload* and *debug*
     :param threads: how many requests to serve at a time
     :param interface: ``wsgi``, ``asgi``, ``rsgi``, or ``auto`` for what fits the application
@@ -67,7 +69,7 @@ class Settings:
     name: str | None = None
     debug: bool | None = None
     reload: bool = False
-    debugger: Callable[[Any, str | None], str | None] | None = None
+    debugger: ShowExceptions | None = None
     live_reload: bool = True
     threads: int = THREADS
     interface: str = "auto"
@@ -101,7 +103,7 @@ def develop(load: Callable[[], Any], settings: Settings, *, spare: bool = False)
         said = {"ready": choice.interface, "why": choice.why, "name": _name(application)}
         _announce(settings, sock, certificate is not None, said)
         if settings.debugger is not None:
-            settings.debugger(application, None)
+            settings.debugger(application, None, "")
         show_access_log()
         serve(
             application,
@@ -138,21 +140,22 @@ def _serve_for(reloader: Reloader, load: Callable[[], Any], settings: Settings) 
             raise
         _show_own(error)
         raise SystemExit(1) from None
-    token = None
-    if settings.debugger is not None:
-        token = settings.debugger(application, reloader.token)
     config = getattr(application, "config", {})
     live = None
     if reloader.live_reload and config.get("DEBUG") and config.get("LIVE_RELOAD", True):
         live = LiveReload(reloader.version)
         live.install(application)
+    token = None
+    if settings.debugger is not None:
+        script = "" if live is None else live.inline_script
+        token = settings.debugger(application, reloader.token, script)
 
     def is_ready() -> None:
         reloader.show_terminal()
+        show_access_log()
         said = {"ready": choice.interface, "why": choice.why, "name": _name(application)}
         reloader.say(**said, token=token, **dependencies(application))
 
-    show_access_log()
     serve(
         application,
         reloader.listener,

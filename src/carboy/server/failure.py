@@ -118,9 +118,9 @@ def main() -> None:
 
     def is_ready() -> None:
         reloader.show_terminal()
+        show_access_log()
         reloader.say(ready="wsgi")
 
-    show_access_log()
     serve(
         application,
         reloader.listener,

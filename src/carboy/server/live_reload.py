@@ -20,6 +20,7 @@ any other client.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
 EVENTS = "/_carboy/events"
 SCRIPT_FILE = "/_carboy/reload.js"
 
+#: With what gives the version of the page.
 SCRIPT = """\
 (() => {
-  const seen = document.currentScript.dataset.version, key = "carboy-version";
+  const seen = %s, key = "carboy-version";
   let source;
   const listen = () => {
     source = new EventSource("/_carboy/events");
@@ -72,6 +74,7 @@ PULSE = 1.0
 
 _EVENT_HEADERS = [("content-type", "text/event-stream"), ("cache-control", "no-store")]
 _SCRIPT_HEADERS = [("content-type", "text/javascript"), ("cache-control", "no-store")]
+_SCRIPT_FILE_CONTENT = (SCRIPT % "document.currentScript.dataset.version").encode()
 _NONCE = re.compile(r"'nonce-([A-Za-z0-9+/=_-]+)'")
 _BODY_END = re.compile(rb"</body\s*>", re.IGNORECASE)
 
@@ -104,6 +107,11 @@ class LiveReload:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    @property
+    def inline_script(self) -> str:
+        """The script, for a page that has it within."""
+        return SCRIPT % json.dumps(self.version)
 
     # In a page
 
@@ -168,7 +176,7 @@ class LiveReload:
         def answer_or_tell(taker: ResponseTaker, environ: WSGIEnvironment) -> None:
             path = environ["PATH_INFO"]
             if path == SCRIPT_FILE:
-                taker.response_bytes(200, _SCRIPT_HEADERS, SCRIPT.encode())
+                taker.response_bytes(200, _SCRIPT_HEADERS, _SCRIPT_FILE_CONTENT)
             elif path != EVENTS:
                 answer(taker, environ)
             elif multithread:
@@ -191,7 +199,7 @@ class LiveReload:
 
     async def _tell_rsgi(self, scope: Any, protocol: Any) -> None:
         if scope.path == SCRIPT_FILE:
-            protocol.response_bytes(200, _SCRIPT_HEADERS, SCRIPT.encode())
+            protocol.response_bytes(200, _SCRIPT_HEADERS, _SCRIPT_FILE_CONTENT)
             return
         transport = protocol.response_stream(200, _EVENT_HEADERS)
         # The client leaves at some time, in whatever way the server tells it.
@@ -215,7 +223,7 @@ class LiveReload:
         fields = [(name.encode(), value.encode()) for name, value in headers]
         await send({"type": "http.response.start", "status": 200, "headers": fields})
         if is_script:
-            await send({"type": "http.response.body", "body": SCRIPT.encode()})
+            await send({"type": "http.response.body", "body": _SCRIPT_FILE_CONTENT})
             return
         gone = asyncio.ensure_future(_gone(receive))
         try:

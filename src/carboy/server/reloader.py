@@ -29,6 +29,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .failure import TEXT, TITLE, shown
@@ -152,6 +153,7 @@ class Supervisor:
         self._stopping = False
         self._status = 0
         self._watched = plan.watched
+        self._watched_since = time.time()
         self._contents = Contents()
         self._changes: deque[set[str]] = deque()
         self._selector = selectors.DefaultSelector()
@@ -372,7 +374,7 @@ class Supervisor:
             frozenset(message.get("pages", ())),
         )
         watched = self._plan.watched | told
-        if not process.ready:
+        if not (process.ready or "ready" in message):
             # What it has not come to is not known.
             watched |= self._watched
         # It may have read one, and then that was saved, before it was known here.
@@ -380,35 +382,36 @@ class Supervisor:
         changed = {path for path in new if is_newer(path, process.started)}
         self._contents.look(new)
         self._watched = watched
-        changed |= self._watch()
+        self._watch()
         if changed and process.deadline is None:
             self._reload(changed)
 
-    def _watch(self) -> set[str]:
-        """Watch what is to be watched.
-
-        :returns: the files that have changed while that was being arranged
-        """
-        if self._watcher.watch(self._watched.directories()):
-            return self._contents.look(self._watched.files)
-        return set()
+    def _watch(self) -> None:
+        """Watch what is to be watched."""
+        now = time.time()
+        added = self._watcher.watch(self._watched.directories())
+        if added is not None:
+            # While that was being arranged, changes went unheard, and new directories unwatched.
+            files = set().union(*map(files_below, added))
+            recent = {path for path in files if is_newer(path, self._watched_since)}
+            self._watched_since = now
+            self._note(recent | self._watched.files)
 
     def _consider(self, paths: set[str]) -> None:
         """Do what is to be done about changes."""
         if self._stopping:
             return
-        changed = set()
         if new := set(filter(os.path.isdir, paths)):
             # What was put there meanwhile has gone unheard.
-            changed = self._watch()
+            self._watch()
             paths = paths.union(*map(files_below, new))
         paths = {path for path in paths if not is_excluded(path, self._plan.exclude)}
         watched = self._watched
-        changed |= self._contents.look(
+        changed = self._contents.look(
             file
             for file in watched.files
-            if not is_excluded(file, self._plan.exclude)
-            and any(file == path or file.startswith(f"{path}{os.sep}") for path in paths)
+            if not paths.isdisjoint((file, *map(str, Path(file).parents)))
+            and not is_excluded(file, self._plan.exclude)
         )
         changed |= self._changed_below(watched.folders, paths)
         if not self._serves():
@@ -479,8 +482,7 @@ class Supervisor:
         self._contents.look(self._contents.unknown(self._watched.files))
         arguments = [sys.executable, "-P", "-c", _FAILURE]
         self._current = self._open(arguments, {TITLE: title, TEXT: text})
-        if changed := self._watch():
-            self._reload(changed)
+        self._watch()
 
     def _say(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)

@@ -6,10 +6,10 @@ Must not know: the application class, the command line, how anything is served.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .develop import Settings, develop
+from .develop import Settings, ShowExceptions, develop
 from .serving import THREADS
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run_simple(
     *,
     interface: str = "auto",
     live_reload: bool = True,
-    debugger: Callable[[Any, str | None], str | None] | None = None,
+    debugger: ShowExceptions | None = None,
     name: str | None = None,
     debug: bool | None = None,
     settings_files: Iterable[str] = (),

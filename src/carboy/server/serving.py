@@ -263,11 +263,13 @@ class _Server:
 
         A second Ctrl-C means: at once.
         """
-        grace = GRACE
-        if self.live is not None:
-            self.live.close()
         if self.order == RETIRE:
             _turn_away(self.descriptor)
+        # Pages connect again at once, and are not to come back here.
+        if self.live is not None:
+            self.live.close()
+        grace = GRACE
+        if self.order == RETIRE:
             time.sleep(LATECOMERS)
             grace = GRACE_WHEN_RETIRING
         stop.set()

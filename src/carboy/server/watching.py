@@ -184,13 +184,15 @@ class Watcher:
         self._stop = Event()
         self._thread: Thread | None = None
 
-    def watch(self, directories: frozenset[str]) -> bool:
+    def watch(self, directories: frozenset[str]) -> frozenset[str] | None:
         """Watch these directories, and no others.
 
-        :returns: whether that is a change; what happened meanwhile may have gone unheard
+        :returns: those that have not been watched before; ``None`` if nothing has changed.
+            Otherwise what happened meanwhile may have gone unheard.
         """
-        if directories == self._directories:
-            return False
+        before = self._directories
+        if directories == before:
+            return None
         # Only the process that watches needs it, and it takes a moment to import.
         from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
@@ -211,7 +213,7 @@ class Watcher:
 
         self._thread = Thread(target=listen, args=(self._stop,), name="carboy-watch", daemon=True)
         self._thread.start()
-        return True
+        return directories - before
 
     def close(self) -> None:
         """Watch nothing any more."""
