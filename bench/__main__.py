@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import inprocess, served, startup, table, websockets
+from bench import development, inprocess, served, startup, table, websockets
 from bench.scenarios import SCENARIOS
 
 STARTUP = {
@@ -49,6 +49,8 @@ def main() -> None:
             found = served.compare_served(options.rounds or 5)
         except served.CannotServe as error:
             sys.exit(f"Cannot measure: {error}.")
+    elif options.where == "development":
+        found = development.compare_development(options.rounds or 5)
     else:
         chosen = options.only or [*SCENARIOS, *STARTUP]
         found = list(measure(chosen, options.rounds or 20))

@@ -40,7 +40,7 @@ HEADINGS = (
 #: How many handshakes are on their way at a time.
 AT_ONCE = 64
 #: How long anything may take before the measurement is given up, in seconds.
-PATIENCE = 120
+PATIENCE = 40
 
 
 @dataclass(frozen=True)
@@ -252,6 +252,8 @@ def serve(interface: str, port: int) -> None:
         interface=Interfaces(interface),
         backlog=2048,
         log_enabled=False,
+        # It waits for connections to end, and they end with the client.
+        workers_kill_timeout=5,
     )
     load = app if interface == "rsgi" else lambda: app().asgi
     granian.serve(target_loader=partial(load), wrap_loader=False)

@@ -559,7 +559,7 @@ TAMPERED: dict[str, Callable[[str], str]] = {
     "an empty signature": lambda cookie: cookie.rpartition(".")[0] + ".",
     "only the payload": lambda cookie: cookie.partition(".")[0],
     "the signature of ASCII look-alikes": lambda cookie: cookie[:-1] + "\xff",
-    "another time": lambda cookie: re.sub(r"\.\w+\.", ".gICAgICAgIA.", cookie),
+    "another time": lambda cookie: re.sub(r"\.[\w-]+\.", ".gICAgICAgIA.", cookie),
     "one more part": lambda cookie: cookie + ".x",
     "cut short": lambda cookie: cookie[:10],
     "quoted": lambda cookie: f'"{cookie}\\000"',

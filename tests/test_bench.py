@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from bench import inprocess, served, startup, table
+from bench import development, inprocess, served, startup, table
 from bench.__main__ import main
 from bench.scenarios import SCENARIOS, Call, Scenario, WrongAnswer, check
 from bench.table import Comparison, Rounds
@@ -105,3 +105,10 @@ def test_without_wrk_the_command_says_what_to_install(monkeypatch: pytest.Monkey
     monkeypatch.setattr(served.shutil, "which", lambda name: None)
     with pytest.raises(SystemExit, match="apt-get install wrk"):
         main()
+
+
+def test_the_development_servers_start_and_reload_the_example() -> None:
+    start, reload, *rates = development.compare_development(rounds=1, look=0)
+    assert {start.rival, reload.rival} == {"flask run"}
+    for comparison in (start, reload, *rates):
+        assert comparison.carboy.best > 0 < comparison.theirs.best

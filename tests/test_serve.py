@@ -589,10 +589,9 @@ def test_a_port_in_use(serve: Serve) -> None:
         port = taken.getsockname()[1]
         program = serve("--port", str(port))
         assert program.wait() == 1
-    assert program.said == [
-        f"Error: Cannot listen on 127.0.0.1 port {port}: the port is in use by another program."
-        " Stop that program, or choose another port with --port."
-    ]
+    (said,) = program.said
+    assert said.startswith(f"Error: Cannot listen on 127.0.0.1 port {port}: the port is in use by ")
+    assert " Stop that program, or choose another port with --port" in said
 
 
 @pytest.mark.parametrize(

@@ -257,8 +257,17 @@ def shout(view: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def whisper(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator that hides what it decorates."""
+    return lambda: shout(view)().lower()
+
+
 class Decorated(Mixed):
     decorators = [shout]
+
+
+class Hidden(Mixed):
+    decorators = [whisper]
 
 
 class AsyncHead(MethodView):
@@ -270,6 +279,7 @@ def test_views_that_are_classes(app: Flask, ask: Ask) -> None:
     app.add_url_rule("/mixed", view_func=Mixed.as_view("mixed"))
     app.add_url_rule("/whole", view_func=Whole.as_view("whole"))
     app.add_url_rule("/decorated", view_func=Decorated.as_view("decorated"))
+    app.add_url_rule("/hidden", view_func=Hidden.as_view("hidden"))
     app.add_url_rule("/outside", view_func=shout(Mixed.as_view("outside")))
     app.add_url_rule("/head", view_func=AsyncHead.as_view("head"))
     assert run(ask("/mixed")).text == "plain get"
@@ -279,6 +289,7 @@ def test_views_that_are_classes(app: Flask, ask: Ask) -> None:
     assert run(ask("/decorated")).text == "PLAIN GET"
     assert run(ask("/decorated", "POST")).text == "ASYNC POST"
     assert run(ask("/outside", "POST")).text == "ASYNC POST"
+    assert run(ask("/hidden", "POST")).text == "async post"
     assert run(ask("/head", "HEAD")).body == b""
     assert run(ask("/head", "HEAD"))["content-length"] == "9"
     assert run(ask("/head", "POST")).status == 405
@@ -697,6 +708,20 @@ def test_signals(app: Flask, ask: Ask, view_is_async: bool) -> None:
             ("appcontext-popped", [], False),
         ]
     )
+
+
+@pytest.mark.parametrize("signal", [appcontext_pushed, appcontext_popped])
+def test_one_signal_of_contexts(app: Flask, ask: Ask, signal: Any) -> None:
+    seen: list[str] = []
+
+    async def receive(sender: Flask) -> None:
+        await asyncio.sleep(0)
+        seen.append(sender.name)
+
+    signal.connect(receive, app)
+    app.add_url_rule("/", "view", turned(lambda: "x"))
+    assert run(ask("/")).text == "x"
+    assert seen == [app.name]
 
 
 @pytest.mark.parametrize("view_is_async", [False, True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -278,6 +279,33 @@ def test_the_request_goes_with_its_answer(app: Flask, ask_loop: Ask, is_async: b
         assert seen[0]() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_body_that_is_read_while_it_is_answered(
+    app: Flask, ask_loop: Ask, is_async: bool
+) -> None:
+    @app.post("/plain", stream_body=True)
+    def plain() -> Iterator[bytes]:
+        yield b"begins "
+        for piece in iter(lambda: stream.read(3), b""):
+            yield piece.upper()
+
+    @app.post("/async", stream_body=True)
+    async def view() -> Iterator[bytes]:
+        return plain()
+
+    @app.before_request
+    def keep() -> None:
+        nonlocal stream
+        stream = request.stream
+
+    stream: Any = None
+    body = tuple(b"%03d" % number for number in range(50))
+    answer = run(
+        ask_loop(f"/{'async' if is_async else 'plain'}", "POST", fields=CHUNKED, body=body)
+    )
+    assert answer.body == b"begins " + b"".join(body)
 
 
 def test_a_wrong_length_is_the_servers_business(echo: Flask, ask_asgi: Ask) -> None:

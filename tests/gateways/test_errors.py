@@ -267,6 +267,58 @@ class TestLeaving:
         assert order[0] == "hook"
         assert order[-1] == "teardown CancelledError"
 
+    def test_a_plain_hook_is_waited_for_by_a_task_that_is_cancelled(
+        self, app: Flask, gateway: str
+    ) -> None:
+        order: list[str] = []
+        began, goes_on = threading.Event(), threading.Event()
+
+        @app.before_request
+        def hook() -> None:
+            began.set()
+            assert goes_on.wait(60)
+            order.append("hook")
+
+        app.teardown_request(lambda error: order.append(f"teardown {type(error).__name__}"))
+        app.add_url_rule("/", "view", turned(lambda: order.append("view") or "x"))
+
+        async def main() -> None:
+            asking = asyncio.create_task(ASK[gateway](app, Request()))
+            await asyncio.to_thread(began.wait, 60)
+            asking.cancel()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert not asking.done()
+            goes_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+
+        run(main())
+        assert order == ["hook", "teardown CancelledError"]
+
+    def test_what_waits_for_a_thread_is_not_run_when_it_is_cancelled(
+        self, app: Flask, gateway: str
+    ) -> None:
+        app.config["WORKER_THREADS"] = 1
+        order: list[str] = []
+        goes_on = threading.Event()
+        app.add_url_rule("/first", "first", lambda: str(goes_on.wait(60)))
+        app.add_url_rule("/second", "second", lambda: order.append("second") or "x")
+
+        async def main() -> None:
+            first = asyncio.create_task(ASK[gateway](app, Request("/first")))
+            await asyncio.sleep(0)
+            second = asyncio.create_task(ASK[gateway](app, Request("/second")))
+            await asyncio.sleep(0)
+            second.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            goes_on.set()
+            assert (await first).text == "True"
+
+        run(main())
+        assert order == []
+
     def test_before_a_plain_view_is_done(self, app: Flask, gateway: str, served: list[str]) -> None:
         client = Request()
 

@@ -198,8 +198,13 @@ def test_a_start_that_fails(
 
 
 @KINDS
-def test_a_start_that_fails_is_tried_again(app: Flask, is_async: bool) -> None:
+def test_a_start_that_fails_is_tried_again(
+    app: Flask, is_async: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order: list[str] = []
+    starts: list[Flask] = []
+    start = Flask._start_here
+    monkeypatch.setattr(Flask, "_start_here", lambda self: starts.append(self) or start(self))
 
     def fail_once() -> None:
         order.append("start")
@@ -214,6 +219,8 @@ def test_a_start_that_fails_is_tried_again(app: Flask, is_async: bool) -> None:
     assert client.get("/").text == "x"
     assert client.get("/").text == "x"
     assert order == ["start"] * 2
+    # The third request did not ask any more.
+    assert starts == [app] * 2
 
 
 def test_an_end_that_fails_in_part(

@@ -348,6 +348,8 @@ class Supervisor:
 
     def _is_ready(self, process: _Process, message: dict[str, Any]) -> None:
         process.ready = True
+        if self._plan.spare and self._spare is None:
+            self._spare = self._open(self._command, waits=True)
         if not process.is_program:
             return
         interface = message["ready"]
@@ -358,8 +360,6 @@ class Supervisor:
             if interface != self._interface:
                 self._say(f" * Interface: {interface}")
         self._interface, self._token = interface, message["token"]
-        if self._plan.spare and self._spare is None:
-            self._spare = self._open(self._command, waits=True)
 
     def _announce(self, message: dict[str, Any] | None) -> None:
         if not self._announced:
