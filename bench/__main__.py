@@ -24,9 +24,10 @@ def main() -> None:
     parser.add_argument(
         "where",
         nargs="?",
-        choices=["inprocess", "served", "websockets"],
+        choices=["inprocess", "served", "development", "websockets"],
         default="inprocess",
-        help="inside this process (default), behind Granian with wrk, or many open WebSockets",
+        help="inside this process (default), behind Granian with wrk, the development servers,"
+        " or many open WebSockets",
     )
     parser.add_argument(
         "--only",
@@ -41,7 +42,10 @@ def main() -> None:
     options = parser.parse_args()
 
     if options.where == "websockets":
-        print(websockets.markdown(websockets.measure_all(options.connections)))
+        try:
+            print(websockets.markdown(websockets.measure_all(options.connections)))
+        except served.CannotServe as error:
+            sys.exit(f"Cannot measure: {error}.")
         return
     found = []
     if options.where == "served":

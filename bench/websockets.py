@@ -2,10 +2,11 @@
 
 Must not know: anything of Carboy but the public API, in :func:`app`.
 
-How it works: each server runs one worker on one core and this process on another. Every client
-sends a message and waits for its echo; then one of them asks for a message to all. The memory is
-what the server's processes have in addition once all are connected and served. Run as a program,
-``python -m bench.websockets INTERFACE PORT``, this module is one of the servers.
+How it works: each server runs one worker on one core and this process on another, with Carboy and
+with a bare function that does the same. Every client sends a message and waits for its echo; then
+one of them asks for a message to all. The memory is what the server's processes have in addition
+once all are connected and served. Run as a program, ``python -m bench.websockets SERVER PROGRAM
+PORT``, this module is one of the servers.
 """
 
 import asyncio
@@ -28,8 +29,10 @@ from bench.served import CannotServe, pinned
 from bench.table import figure
 
 SERVERS = {"rsgi": "Granian, RSGI", "asgi": "Granian, ASGI", "uvicorn": "uvicorn, ASGI"}
+PROGRAMS = ("carboy", "bare")
 HEADINGS = (
     "server",
+    "program",
     "connections",
     "opened, per s",
     "echoes, per s",
@@ -40,7 +43,9 @@ HEADINGS = (
 #: How many handshakes are on their way at a time.
 AT_ONCE = 64
 #: How long anything may take before the measurement is given up, in seconds.
-PATIENCE = 40
+PATIENCE = 60
+#: Open files that a process needs besides its connections.
+OTHER_FILES = 200
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Crowd:
     """
 
     server: str
+    program: str
     connections: int
     opened: float
     echoed: float
@@ -84,26 +90,63 @@ def app() -> Any:
     return app
 
 
+async def bare_asgi(scope: Any, receive: Any, send: Any) -> None:
+    """The same as an ASGI callable."""
+    if scope["type"] != "websocket":
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    _senders.add(send)
+    try:
+        while (message := await receive())["type"] == "websocket.receive":
+            text = message["text"]
+            if text == "all":
+                told = {"type": "websocket.send", "text": "to all"}
+                await asyncio.gather(*(one(told) for one in _senders))
+            else:
+                await send({"type": "websocket.send", "text": text})
+    finally:
+        _senders.discard(send)
+
+
+async def bare_rsgi(scope: Any, protocol: Any) -> None:
+    """The same as an RSGI callable."""
+    transport = await protocol.accept()
+    _senders.add(transport.send_str)
+    try:
+        while (message := await transport.receive()).kind != 0:
+            if message.data == "all":
+                await asyncio.gather(*(one("to all") for one in _senders))
+            else:
+                await transport.send_str(message.data)
+    finally:
+        _senders.discard(transport.send_str)
+        protocol.close()
+
+
+#: How the connections of a bare program are sent something.
+_senders: set[Any] = set()
+
+
 def measure_all(connections: int) -> Iterator[Crowd]:
-    """Measure each of the servers.
+    """Measure each program on each of the servers.
 
-    :raises SystemExit: this machine cannot open so many connections
+    :raises CannotServe: this machine cannot open so many connections
     """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if connections + 200 > hard:
-        sys.exit(f"Cannot measure: a process may open {hard} files here; see 'ulimit -Hn'.")
-    for interface in SERVERS:
-        yield measure(interface, connections)
+    _allow_files(connections)
+    for server in SERVERS:
+        for program in PROGRAMS:
+            yield measure(server, program, connections)
 
 
-def measure(interface: str, connections: int) -> Crowd:
+def measure(server: str, program: str, connections: int) -> Crowd:
     """Have a server carry so many connections.
 
-    :param interface: one of ``SERVERS``
+    :param server: one of ``SERVERS``
+    :param program: one of ``PROGRAMS``
     """
-    _allow_files()
     cores = sorted(os.sched_getaffinity(0))
-    with serving(interface, cores[0]) as (port, pid):
+    with serving(server, program, cores[0]) as (port, pid):
         if len(cores) > 1:
             os.sched_setaffinity(0, cores[1:])
         try:
@@ -112,7 +155,7 @@ def measure(interface: str, connections: int) -> Crowd:
             )
         finally:
             os.sched_setaffinity(0, cores)
-    return Crowd(SERVERS[interface], connections, opened, echoed, to_all, memory)
+    return Crowd(SERVERS[server], program, connections, opened, echoed, to_all, memory)
 
 
 async def _crowd(
@@ -183,12 +226,12 @@ class Client:
 
 
 @contextmanager
-def serving(interface: str, core: int) -> Iterator[tuple[int, int]]:
+def serving(server: str, program: str, core: int) -> Iterator[tuple[int, int]]:
     """The port of a server on *core* while the block runs, and the number of its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    command = [sys.executable, "-m", "bench.websockets", interface, str(port)]
+    command = [sys.executable, "-m", "bench.websockets", server, program, str(port)]
     process = subprocess.Popen(pinned(core, command), stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + PATIENCE
@@ -222,26 +265,37 @@ def markdown(crowds: Iterable[Crowd]) -> str:
     rows = [HEADINGS]
     for c in crowds:
         numbers = (c.opened, c.echoed, c.to_all, c.memory)
-        rows.append((c.server, f"{c.connections:,}", *map(figure, numbers)))
+        rows.append((c.server, c.program, f"{c.connections:,}", *map(figure, numbers)))
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 
 
-def _allow_files() -> None:
-    """Raise the soft limit of open files to the hard one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+def _allow_files(connections: int) -> None:
+    """Let this process, and those that it starts, have so many connections.
+
+    :raises CannotServe: the system does not
+    """
+    wanted = connections + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        raise CannotServe(
+            f"{connections:,} connections need {wanted:,} open files in a process, and the system"
+            f" allows {hard:,}; raise that ('ulimit -Hn'), or ask for fewer with --connections"
+        )
+    if soft != resource.RLIM_INFINITY and wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def serve(interface: str, port: int) -> None:
+def serve(server: str, program: str, port: int) -> None:
     """Serve on *port* until told to stop."""
-    _allow_files()
-    if interface == "uvicorn":
+    if server == "uvicorn":
         import uvicorn
 
-        uvicorn.run(app().asgi, port=port, log_level="error", ws="websockets-sansio")
+        uvicorn.run(
+            _callable(server, program), port=port, log_level="error", ws="websockets-sansio"
+        )
         return
     from granian.constants import Interfaces
     from granian.server import Server as Granian
@@ -249,15 +303,20 @@ def serve(interface: str, port: int) -> None:
     granian = Granian(
         "bench.websockets",
         port=port,
-        interface=Interfaces(interface),
+        interface=Interfaces(server),
         backlog=2048,
         log_enabled=False,
         # It waits for connections to end, and they end with the client.
         workers_kill_timeout=5,
     )
-    load = app if interface == "rsgi" else lambda: app().asgi
-    granian.serve(target_loader=partial(load), wrap_loader=False)
+    granian.serve(target_loader=partial(_callable, server, program), wrap_loader=False)
+
+
+def _callable(server: str, program: str) -> Any:
+    if program == "bare":
+        return bare_rsgi if server == "rsgi" else bare_asgi
+    return app() if server == "rsgi" else app().asgi
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]))
+    serve(sys.argv[1], sys.argv[2], int(sys.argv[3]))

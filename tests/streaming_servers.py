@@ -398,13 +398,18 @@ class OnRSGI(_OnLoop):
         await self._give(piece)
 
 
+class _Headers(dict[str, str]):
+    def get_all(self, key: str) -> list[str]:
+        return [self[key]] if key in self else []
+
+
 class _Scope:
     def __init__(self, client: OnRSGI) -> None:
         for name in ("proto", "http_version", "scheme", "server", "client", "authority", "method"):
             setattr(self, name, getattr(client, name))
         self.path = client.path
         self.query_string = client.query
-        self.headers = client.headers
+        self.headers = _Headers(client.headers)
 
 
 SERVERS = {"wsgi": OnWSGI, "asgi": OnASGI, "rsgi": OnRSGI}

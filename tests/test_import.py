@@ -11,6 +11,7 @@ LATER = {
     "asyncio",
     "carboy.blueprints",
     "carboy.cli",
+    "carboy.debugger",
     "carboy.debughelpers",
     "carboy.loop",
     "carboy.server",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import queue
 import re
 import select
 import shutil
@@ -15,6 +16,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -24,6 +26,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from werkzeug.exceptions import RequestTimeout
 
 from carboy.cli.commands import cli
 from carboy.cli.serve import serve_command
@@ -33,6 +36,7 @@ from carboy.server.address import CannotListen, bind, bind_unix
 from carboy.server.front import Front
 from carboy.server.production import Settings
 from carboy.server.proxies import Proxies
+from carboy.server.slow_bodies import SlowBodies
 from carboy.server.supervisor import _refuse_connections
 from programs.conftest import COMMAND, PATIENCE, Program, Start, starting
 
@@ -94,7 +98,7 @@ def test_several_values(served: list[Settings]) -> None:
     ("content", "said"),
     [
         ("[tool.carboy.serve]\nworker = 2", "unknown key 'worker'. Did you mean 'workers'?"),
-        ("[tool.carboy.serve]\nxyz = 2", "The keys are: access-log, certificate, client-ca,"),
+        ("[tool.carboy.serve]\nxyz = 2", "The keys are: access-log, body-timeout, certificate,"),
         ("[tool.carboy.serve]\nworkers = 'many'", "It is set in [tool.carboy.serve] of pyproject"),
         ("[tool.carboy.serve]\nworkers = 0", "It is set in [tool.carboy.serve] of pyproject.toml"),
         ("[tool.carboy.serve", "pyproject.toml cannot be read"),
@@ -375,7 +379,7 @@ def hello(environ: Any, start_response: Any) -> list[bytes]:
 
 def test_health_is_answered_without_the_application() -> None:
     front = Front(health="/healthz", when_reached=lambda: None)
-    answer = front.wsgi(hello, multithread=True, multiprocess=False)
+    answer = front.wsgi(hello, threads=2, multiprocess=False)
     assert (ask(answer, "/healthz").status, ask(answer).body) == (200, b"hello")
     front.close()
     assert (ask(answer, "/healthz").status, ask(answer).body) == (503, b"hello")
@@ -383,7 +387,7 @@ def test_health_is_answered_without_the_application() -> None:
 
 def test_the_last_answer_on_a_connection_says_so() -> None:
     front = Front(when_reached=lambda: None)
-    answer = front.wsgi(hello, multithread=True, multiprocess=False)
+    answer = front.wsgi(hello, threads=2, multiprocess=False)
     assert ask(answer).headers == [("Connection", "keep-alive"), ("X-Path", "/")]
     front.close()
     assert ask(answer).headers == [("X-Path", "/"), ("Connection", "close")]
@@ -392,9 +396,94 @@ def test_the_last_answer_on_a_connection_says_so() -> None:
 def test_requests_are_counted() -> None:
     reached: list[bool] = []
     front = Front(limit=2, when_reached=lambda: reached.append(True))
-    answer = front.wsgi(hello, multithread=True, multiprocess=False)
+    answer = front.wsgi(hello, threads=2, multiprocess=False)
     assert (ask(answer).status, reached) == (200, [])
     assert (ask(answer).status, reached) == (200, [True])
+
+
+class Stalled:
+    """The body of a request, of which nothing comes but what :meth:`send` gives."""
+
+    def __init__(self) -> None:
+        self._came: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self.send = self._came.put
+
+    def read(self, size: int) -> bytes:
+        return self._came.get(timeout=PATIENCE)
+
+
+@pytest.fixture
+def held() -> list[bool]:
+    """Gets an item when half of the threads are held."""
+    return []
+
+
+@pytest.fixture
+def slow_bodies(held: list[bool]) -> SlowBodies:
+    return SlowBodies(10, threads=3, when_held=lambda: held.append(True))
+
+
+class Reader:
+    """A thread that reads a body, and what came of it."""
+
+    def __init__(self, slow_bodies: SlowBodies) -> None:
+        self.taker, self.source = Taker(), Stalled()
+        self.found: list[bytes | Exception] = []
+        self.body = slow_bodies.watched(self.source, self.taker)
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+        while self.body not in slow_bodies._awaited:
+            pass
+
+    def _read(self) -> None:
+        try:
+            self.found.append(self.body.read(10))
+        except RequestTimeout as error:
+            self.found.append(error)
+
+    def end(self, data: bytes) -> bytes | Exception:
+        self.source.send(data)
+        self._thread.join(PATIENCE)
+        return self.found[0]
+
+
+def test_a_body_that_comes_in_time_is_read(slow_bodies: SlowBodies, held: list[bool]) -> None:
+    reader = Reader(slow_bodies)
+    slow_bodies.look(time.monotonic() + 9)
+    assert reader.end(b"data") == b"data"
+    slow_bodies.look(time.monotonic() + 100)
+    assert not hasattr(reader.taker, "status")
+    assert held == []
+
+
+def test_a_body_that_does_not_come_is_given_up_on(
+    slow_bodies: SlowBodies, held: list[bool]
+) -> None:
+    reader = Reader(slow_bodies)
+    slow_bodies.look(time.monotonic() + 11)
+    assert reader.taker.status == 408
+    assert ("connection", "close") in reader.taker.headers
+    assert isinstance(reader.end(b"too late"), RequestTimeout)
+    with pytest.raises(RequestTimeout):
+        reader.body.read(10)
+    slow_bodies.look(time.monotonic() + 100)
+    assert held == []
+
+
+def test_clients_that_stay_when_they_were_given_up_on(
+    slow_bodies: SlowBodies, held: list[bool]
+) -> None:
+    first, second = Reader(slow_bodies), Reader(slow_bodies)
+    slow_bodies.look(time.monotonic() + 11)
+    # They have a moment to leave.
+    assert held == []
+    slow_bodies.look(time.monotonic() + 20)
+    assert held == [True]
+    # Only one of three threads is held then.
+    first.end(b"")
+    slow_bodies.look(time.monotonic() + 20)
+    assert held == [True]
+    second.end(b"")
 
 
 # Processes
@@ -407,9 +496,10 @@ from flask import Flask, Response, request
 app = Flask(__name__)
 version = "VERSION"
 
-@app.route("/")
+@app.route("/", methods=["GET", "POST"])
 def index():
-    return version
+    request.get_data()
+    return version, {"X-Worker": str(os.getpid())}
 
 @app.route("/pid")
 def pid():
@@ -421,10 +511,6 @@ def wait():
     while not Path("released").exists():
         time.sleep(0.01)
     return "released"
-
-@app.route("/kill")
-def kill():
-    os.kill(os.getpid(), 9)
 
 @app.route("/grow")
 def grow():
@@ -446,6 +532,12 @@ def body():
 @app.route("/environ")
 def environ():
     return sorted(key for key in request.environ if not key.startswith(("HTTP_", "wsgi.")))
+"""
+
+ENDS = """
+@app.teardown_request
+def end(error):
+    print("*", type(error).__name__, flush=True)
 """
 
 ASYNC = """
@@ -631,7 +723,9 @@ class Load:
     def __init__(self, program: Program, clients: int = 4) -> None:
         self.program = program
         self.answers: list[set[str]] = [set() for _ in range(clients)]
-        self.lost: list[str] = []
+        #: For each request without an answer: the worker that answered on its connection
+        #: before, if one did, and the error.
+        self.lost: list[tuple[str | None, str]] = []
         self._over = False
         self._seen = threading.Condition()
         self._threads = [threading.Thread(target=self._visit, args=(a,)) for a in self.answers]
@@ -658,15 +752,20 @@ class Load:
                 connection.connect()
             except ConnectionError:
                 return
+            worker = None
             try:
                 while not self._over and connection.sock is not None:
-                    connection.request("GET", "/")
-                    text = connection.getresponse().read().decode()
-                    with self._seen:
-                        answers.add(text)
-                        self._seen.notify()
+                    for method, body in (("GET", None), ("POST", b"body")):
+                        if connection.sock is None:
+                            break
+                        connection.request(method, "/", body)
+                        answer = connection.getresponse()
+                        text, worker = answer.read().decode(), answer.headers["X-Worker"]
+                        with self._seen:
+                            answers.add(text)
+                            self._seen.notify()
             except (OSError, http.client.HTTPException) as error:
-                self.lost.append(repr(error))
+                self.lost.append((worker, repr(error)))
             finally:
                 connection.close()
 
@@ -677,12 +776,13 @@ class Load:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("text", [PROGRAM, PROGRAM.replace("def index", "async def index")])
+@pytest.mark.parametrize("interface", ["wsgi", "asgi", "rsgi"])
 def test_reload_and_stop_lose_no_request(
-    serve: Serve, tmp_path: Path, text: str, workers: str
+    serve: Serve, tmp_path: Path, interface: str, workers: str
 ) -> None:
-    program = serve("--workers", workers, text=text)
-    with Load(program) as load:
+    text = PROGRAM if interface == "wsgi" else PROGRAM.replace("def index", "async def index")
+    program = serve("--workers", workers, "--interface", interface, text=text)
+    with Load(program, clients=16) as load:
         load.wait_for("VERSION")
         for version in ("one", "two"):
             (tmp_path / "program.py").write_text(text.replace("VERSION", version))
@@ -783,17 +883,27 @@ def test_a_second_signal_ends_it_at_once(serve: Serve) -> None:
         assert program.wait() == 0
 
 
-def test_a_killed_worker_is_replaced_and_only_its_own_requests_fail(serve: Serve) -> None:
-    program = serve("--workers", "2")
-    with Load(program) as load:
+@pytest.mark.parametrize("interface", ["wsgi", "asgi", "rsgi"])
+def test_a_killed_worker_is_replaced_and_only_its_own_requests_fail(
+    serve: Serve, interface: str
+) -> None:
+    program = serve("--workers", "2", "--interface", interface)
+    with Load(program, clients=16) as load:
         load.wait_for("VERSION")
-        with pytest.raises((OSError, http.client.HTTPException)):
-            program.get("/kill")
-        program.wait_for(r"Worker \d+ ended with SIGKILL; another one takes its place.")
+        with closing(http.client.HTTPConnection(*program.address, PATIENCE)) as connection:
+            connection.request("GET", "/pid")
+            killed = connection.getresponse().read().decode()
+            connection.request("GET", "/wait")
+            program.wait_for("waiting")
+            os.kill(int(killed), signal.SIGKILL)
+            with pytest.raises((OSError, http.client.HTTPException)):
+                connection.getresponse()
+        program.wait_for(f"Worker {killed} ended with SIGKILL; another one takes its place.")
         for answers in load.answers:
             answers.clear()
         load.wait_for("VERSION")
-    # Each client may have had one request in that worker.
+    # Of a connection without an answer it is not known who had it.
+    assert {worker for worker, _ in load.lost} <= {killed, None}
     assert len(load.lost) <= len(load.answers)
     assert program.stop() == 0
 
@@ -807,6 +917,40 @@ def test_a_worker_that_is_asked_to_end_is_replaced_first(serve: Serve) -> None:
         while program.get("/pid").text == before:
             pass
     assert load.lost == []
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi", "rsgi"])
+def test_a_client_that_leaves_in_its_body(serve: Serve, interface: str) -> None:
+    options = "--interface", interface, "--access-log", "text"
+    program = serve(*options, text=PROGRAM + ENDS)
+    with closing(socket.create_connection(program.address, PATIENCE)) as connection:
+        connection.sendall(b"POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n123")
+        connection.shutdown(socket.SHUT_WR)
+        assert b" 200 " not in connection.recv(1000).partition(b"\r\n")[0]
+    program.wait_for(r"POST /body (400|500)")
+    assert program.post("/body", "12345").text == "body of 5"
+    assert program.stop() == 0
+    # Where the body is received before the view, there was no request.
+    assert program.said.count("* NoneType") == (2 if interface == "wsgi" else 1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["Content-Length: 5\r\n\r\n123", "Transfer-Encoding: chunked\r\n\r\n3\r\n123\r\n"],
+    ids=["sized", "chunked"],
+)
+def test_a_client_that_does_not_send_its_body(serve: Serve, body: str) -> None:
+    program = serve("--body-timeout", "0.1", "--access-log", "text", text=PROGRAM + ENDS)
+    head = f"POST /body HTTP/1.1\r\nHost: h\r\n{body}"
+    with closing(socket.create_connection(program.address, PATIENCE)) as connection:
+        connection.sendall(head.encode())
+        answer = connection.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"connection: close" in answer
+    program.wait_for(r"POST /body 408")
+    assert program.post("/body", "12345").text == "body of 5"
+    assert program.stop() == 0
+    assert program.said.count("* NoneType") == 2
 
 
 def test_workers_end_with_the_process_that_started_them(serve: Serve) -> None:

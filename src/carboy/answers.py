@@ -1,6 +1,7 @@
 """Turn what a view or an error handler returned into a response.
 
-Lives here: the rules for return values, and the pages of HTTP errors.
+Lives here: the rules for return values, the pages of HTTP errors, and the form in which a client
+wants to be told of an error.
 Must not know: which stage asks, or what happens to the response afterwards.
 """
 
@@ -139,3 +140,46 @@ def _page(e: HTTPException) -> bytes:
         if len(_pages) < 256:
             _pages[key] = page
     return page
+
+
+def form_for(accept: str) -> str:
+    """The form of an answer for an ``Accept`` header: ``"html"``, ``"json"`` or ``"text"``.
+
+    What is accepted only by a wildcard does not count: that is what terminal clients send.
+    """
+    from werkzeug.datastructures import MIMEAccept
+    from werkzeug.http import parse_accept_header
+
+    best = {"text": 0.0, "html": 0.0, "json": 0.0}
+    for mimetype, quality in parse_accept_header(accept, MIMEAccept):
+        mimetype = mimetype.partition(";")[0].strip().lower()
+        form = _FORMS.get(mimetype) or ("json" if mimetype.endswith("+json") else None)
+        if form is not None:
+            best[form] = max(best[form], quality)
+    if best["html"] and best["html"] >= max(best["json"], best["text"]):
+        return "html"
+    return "json" if best["json"] and best["json"] >= best["text"] else "text"
+
+
+_FORMS: Final = {
+    "text/html": "html",
+    "application/xhtml+xml": "html",
+    "application/json": "json",
+    "text/plain": "text",
+}
+
+
+def problem(app: Flask, environ: WSGIEnvironment) -> Response | None:
+    """The plain 500 for a client that asks for JSON: a problem of RFC 9457, without details.
+
+    :returns: ``None`` for every other client
+    """
+    if form_for(environ.get("HTTP_ACCEPT", "")) != "json":
+        return None
+    response = app.response_class(
+        '{"type":"about:blank","title":"Internal Server Error","status":500}\n',
+        500,
+        mimetype="application/problem+json",
+    )
+    response.vary.add("Accept")
+    return response

@@ -785,7 +785,7 @@ class Flask(OldApplication, Serving):
         return self.request_context(environ)
 
 
-Flask._plain = {name: getattr(Flask, name) for name in _STAGES}
+Flask._plain = {name: getattr(Flask, name) for name in (*_STAGES, "wsgi_app")}
 
 #: The half of Flask that knows no server is a class of its own there, ``flask.sansio.app.App``.
 App = Flask

@@ -15,10 +15,11 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from inspect import CO_COROUTINE, iscoroutinefunction
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from werkzeug.exceptions import HTTPException
 
+from .ctx import RequestContext
 from .globals import _cv_ctx
 from .loop import in_thread
 from .pipeline import _METHODS_WITH_VIEWS, _answers_options
@@ -32,14 +33,68 @@ from .signals import (
 )
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+    from werkzeug.routing import Rule
+
     from . import typing as ft
     from .app import Flask
-    from .ctx import RequestContext
     from .pipeline import _Short
     from .wrappers import Response
 
 
 T = TypeVar("T")
+
+
+class Asked(Protocol):
+    """What is known of a request before an environment is made of it."""
+
+    method: str
+    #: As the rules have it: decoded, without the root path.
+    path: str
+    #: What the header ``Host`` says.
+    host: str | None
+    has_cookies: bool
+    #: Whether the client wants to speak another protocol.
+    upgrades: bool
+
+    @property
+    def environ(self) -> WSGIEnvironment:
+        """The WSGI environment, made when it is first asked for."""
+
+
+class LoopContext(RequestContext):
+    """The context of a request that is answered on a loop.
+
+    The environment, and with it the request object, is made when it is first used: it takes as
+    long as all the rest of a small view.
+    """
+
+    __slots__ = ("_environ", "asked")
+
+    asked: Asked
+    _environ: WSGIEnvironment | None
+
+    @classmethod
+    def _for(cls, app: Flask, asked: Asked) -> LoopContext:
+        self: LoopContext = cls._of(app, None)  # type: ignore[arg-type, assignment]
+        self.asked = asked
+        return self
+
+    @property
+    def environ(self) -> WSGIEnvironment:
+        """The WSGI environment of the request."""
+        if self._environ is None:
+            self._environ = self.asked.environ
+        return self._environ
+
+    @environ.setter
+    def environ(self, environ: WSGIEnvironment | None) -> None:
+        self._environ = environ
+
+
+# What programs show of it.
+LoopContext.__name__ = RequestContext.__name__
 
 
 def is_async(func: object) -> bool:
@@ -54,8 +109,9 @@ def is_async(func: object) -> bool:
 
 async def respond(
     app: Flask,
-    ctx: RequestContext,
+    ctx: LoopContext,
     short: _Short,
+    found: tuple[Rule, dict[str, Any]] | None,
     receive_body: Callable[[], Awaitable[None]] | None = None,
 ) -> Response:
     """What ``app.respond(ctx)`` does, on the running loop.
@@ -64,14 +120,27 @@ async def respond(
 
     :param ctx: the context of a request to an application that overrides no stage
     :param short: the short way of the application
+    :param found: what the map has found for the path, if that was asked already
     :param receive_body: called before the view, to receive a body that was too large so far
     """
     try:
-        environ = ctx.environ
+        asked = ctx.asked
         ctx._enter()
         if not short.lazy_sessions and ctx._session is None:
             await _plain(app, ctx, ctx._open_session)
-        app._match(ctx, environ, short)
+        if (
+            found is not None
+            and asked.host in short.hosts
+            and not asked.upgrades
+            and app.config["TRUSTED_HOSTS"] is None
+        ):
+            ctx._found = found
+            if (request := ctx._request) is not None:
+                request.url_rule, request.view_args = found
+        elif app.url_map.has_own_converters:
+            await _plain(app, ctx, app._match, ctx, ctx.environ, short)
+        else:
+            app._match(ctx, ctx.environ, short)
         if not app._got_first_request:
             app._got_first_request = True
         rv: Any = None
@@ -89,7 +158,7 @@ async def respond(
                         app.raise_routing_exception(request)
                     rule, args = request.url_rule, request.view_args
                 if (
-                    environ["REQUEST_METHOD"] not in _METHODS_WITH_VIEWS
+                    asked.method not in _METHODS_WITH_VIEWS
                     and ctx.request.method == "OPTIONS"
                     and _answers_options(rule)
                 ):
@@ -113,7 +182,7 @@ async def respond(
             ctx._after is not None
             or app.after_request_funcs
             or ctx._session is not None
-            or "HTTP_COOKIE" in environ
+            or asked.has_cookies
         ):
             response = await _process(app, ctx, response)
         if request_finished.receivers:
@@ -130,9 +199,9 @@ async def respond(
 async def _plain(app: Flask, ctx: RequestContext, func: Callable[..., T], *args: Any) -> T:
     """Run *func* in a worker thread, in the same context as what was run there before for *ctx*:
     a token that one hook gets from a ``ContextVar`` is good for another."""
-    context = ctx.__dict__.get("_of_threads")
+    context = ctx._of_threads
     if context is None:
-        context = ctx.__dict__["_of_threads"] = copy_context()
+        context = ctx._of_threads = copy_context()
     return await in_thread(app._threads, func, *args, context=context)
 
 
@@ -210,16 +279,18 @@ async def conclude(app: Flask, ctx: RequestContext) -> None:
             if (e := request.routing_exception) is not None:
                 e.__traceback__ = None
     finally:
-        # The application's teardown functions do not see the request any more.
-        ctx._see(pushes[0].old_value)
         try:
             if app.teardown_appcontext_funcs or appcontext_tearing_down.receivers:
+                # They do not see the request any more.
+                ctx._see(pushes[0].old_value)
                 await _plain(app, ctx, app.do_teardown_appcontext, error)
         finally:
             # It holds the request's context, which holds it.
-            ctx.__dict__.pop("_of_threads", None)
+            if ctx._of_threads is not None:
+                ctx._of_threads = None
             _cv_ctx.reset(pushes[0])
             if appcontext_popped.receivers:
+                ctx._request_ctx = None
                 appcontext_popped.send(app, _async_wrapper=app.ensure_sync)
             ctx._forget()
 

@@ -38,6 +38,7 @@ from .globals import _cv_ctx
 from .signals import appcontext_popped, appcontext_pushed
 
 if TYPE_CHECKING:
+    from contextvars import Context
     from wsgiref.types import WSGIEnvironment
 
     from werkzeug.routing import MapAdapter, Rule
@@ -277,6 +278,8 @@ class RequestContext(AppContext):
     _error: BaseException | None
     #: Whether a view that is a class may give a coroutine, for it is awaited.
     awaited = False
+    #: Where its plain functions run that have to leave a loop.
+    _of_threads: Context | None = None
 
     def __init__(
         self,

@@ -132,9 +132,11 @@ def waiting_loop() -> asyncio.AbstractEventLoop | None:
     return _waiting_loop.get()
 
 
-def wait_here() -> None:
+def wait_here() -> asyncio.AbstractEventLoop:
     """Have :func:`run` lead to the running loop from the threads that this context goes to."""
-    _waiting_loop.set(asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    _waiting_loop.set(loop)
+    return loop
 
 
 async def in_own_thread(func: Callable[..., T], /, **kwargs: Any) -> T:

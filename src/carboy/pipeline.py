@@ -108,6 +108,7 @@ class _Short:
         "lazy_sessions",
         "of_text",
         "view_functions",
+        "wrapped",
     )
 
     def __init__(self, app: Pipeline) -> None:
@@ -115,6 +116,8 @@ class _Short:
         self.lazy_sessions = app._has_lazy_sessions
         self.of_text = Response._quickly(app.response_class)
         self.view_functions = app.view_functions
+        #: Whether there is middleware, or another callable in the place of the WSGI callable.
+        self.wrapped = _method(app, "wsgi_app") is not app._plain["wsgi_app"]
         #: The ``Host`` headers that were found valid and need no second look.
         self.hosts: set[str | None] = set()
 
@@ -170,6 +173,7 @@ class Pipeline(Scaffold):
         """All that :meth:`_examine` judges by."""
         return (
             *(_method(self, name) for name in _STAGES),
+            _method(self, "wsgi_app"),
             self.request_class,
             self.response_class,
             self.response_class.default_mimetype,
@@ -656,7 +660,9 @@ class Pipeline(Scaffold):
         if e.code is None or isinstance(e, RoutingException):
             return e
         handler = self._find_error_handler(e, _find_request_ctx().request.blueprints)
-        return e if handler is None else self._call(handler, e)
+        if handler is not None:
+            return self._call(handler, e)  # type: ignore[no-any-return]
+        return e if self._debugger is None else self._debugger.explained(e)
 
     def trap_http_exception(self, e: Exception) -> bool:
         """Whether an HTTP error is to be treated as any other exception, to be debugged.
@@ -678,7 +684,8 @@ class Pipeline(Scaffold):
 
         :param e: the exception, being handled
         :returns: the response of the handler for 500, which is given an
-            ``InternalServerError`` with *e* as its ``original_exception``
+            ``InternalServerError`` with *e* as its ``original_exception``; without a handler a
+            plain page, or a problem in JSON for who asks for JSON
         """
         got_request_exception.send(self, _async_wrapper=self.ensure_sync, exception=e)
         propagate = self.config["PROPAGATE_EXCEPTIONS"]
@@ -694,6 +701,8 @@ class Pipeline(Scaffold):
         handler = self._find_error_handler(answer, _find_request_ctx().request.blueprints)
         if handler is not None:
             answer = self._call(handler, answer)
+        else:
+            answer = answers.problem(self, _find_request_ctx().environ) or answer  # type: ignore[arg-type]
         return self.finalize_request(answer, from_error_handler=True)
 
     def should_ignore_error(self, error: BaseException | None) -> bool:

@@ -33,6 +33,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 T_route = TypeVar("T_route", bound="ft.RouteCallable")
+T_websocket = TypeVar("T_websocket", bound="ft.WebSocketCallable")
 T_before_request = TypeVar("T_before_request", bound="ft.BeforeRequestCallable")
 T_after_websocket = TypeVar("T_after_websocket", bound="ft.AfterWebSocketCallable")
 T_after_request = TypeVar("T_after_request", bound="ft.AfterRequestCallable[Any]")
@@ -243,7 +244,7 @@ class Scaffold:
         return self._method_route("PATCH", rule, options)
 
     @setupmethod
-    def websocket(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
+    def websocket(self, rule: str, **options: Any) -> Callable[[T_websocket], T_websocket]:
         """Register the decorated function as the view for WebSockets at *rule*.
 
         ::
@@ -256,9 +257,10 @@ class Scaffold:
         :param rule: a path with variables, as of :meth:`route`
         :param options: ``endpoint`` and what else ``werkzeug.routing.Rule`` takes
         """
-        return self._method_route(
+        register: Callable[[Any], Any] = self._method_route(
             "GET", rule, {"provide_automatic_options": False, **options, "websocket": True}
         )
+        return register
 
     @setupmethod
     def before_websocket(self, f: T_before_request) -> T_before_request:

@@ -8,7 +8,7 @@ Must not know: how a request is answered; the protocols themselves, which are in
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .gateways.wsgi import wsgi_app
@@ -30,26 +30,6 @@ T_during = TypeVar(
 )
 
 
-class _ASGI:
-    """An object, because servers take a bound method for a callable of version 2."""
-
-    def __init__(self, app: Serving) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a connection.
-
-        :param scope: of the type ``http``, ``websocket`` or ``lifespan``
-        :param receive: gives what the client sends
-        :param send: takes what the client is to get
-        """
-        from .gateways.asgi import asgi
-
-        if self.app._awaits_start and scope["type"] != "lifespan":
-            await self.app._life.start()
-        await asgi(self.app, scope, receive, send)  # type: ignore[arg-type]
-
-
 class Serving(Pipeline):
     """The part of an application that servers call; see :class:`carboy.Flask`."""
 
@@ -68,28 +48,28 @@ class Serving(Pipeline):
 
         An ASGI server that passes its three arguments is answered by :meth:`asgi`.
         """
-        if send is not None or start_response is None:
-            return self._call_asgi(environ, start_response, send)
+        if send is not None:
+            return self.asgi(environ, start_response, send)  # type: ignore[arg-type]
+        if start_response is None:
+            # Version 2 of ASGI, by which some servers try an object first.
+            return lambda receive, send: self.asgi(environ, receive, send)
         if self._awaits_start:
             self._start_here()
         return self.wsgi_app(environ, start_response)
 
-    def _call_asgi(self, scope: Any, receive: Any, send: Any) -> Any:
-        if send is not None:
-            return self.asgi(scope, receive, send)
-        # Version 2 of the specification, by which some servers try an object first.
-        return lambda receive, send: self.asgi(scope, receive, send)
-
     @cached_property
     def asgi(self) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
         """The application as an ASGI callable, version 3."""
-        return _ASGI(self)
+        from .gateways.asgi import ASGI
 
-    def __rsgi__(self, scope: Any, protocol: Any) -> Coroutine[Any, Any, None]:
+        return ASGI(self)  # type: ignore[arg-type]
+
+    @cached_property
+    def __rsgi__(self) -> Callable[[Any, Any], Coroutine[Any, Any, None]]:
         """The application as an RSGI callable."""
         from .gateways.rsgi import rsgi
 
-        return rsgi(self, scope, protocol)  # type: ignore[arg-type]
+        return partial(rsgi, self)  # type: ignore[arg-type]
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Serving begins on *loop*."""

@@ -68,6 +68,10 @@ BeforeRequestCallable = (
     Callable[[], ResponseReturnValue | None] | Callable[[], Awaitable[ResponseReturnValue | None]]
 )
 AfterWebSocketCallable = Callable[[], None] | Callable[[], Awaitable[None]]
+#: A view that returns something refuses the connection.
+WebSocketCallable = (
+    Callable[..., ResponseReturnValue | None] | Callable[..., Awaitable[ResponseReturnValue | None]]
+)
 ShellContextProcessorCallable = Callable[[], dict[str, Any]]
 TeardownCallable = (
     Callable[[BaseException | None], None] | Callable[[BaseException | None], Awaitable[None]]

@@ -164,7 +164,10 @@ def _is_overridden(app: Flask, stage: str) -> bool:
 async def _dispatch(app: Flask, ctx: RequestContext, websocket: Either) -> Any:
     if ctx._session is None and not app._opens_sessions_lazily():
         await async_driver._plain(app, ctx, ctx._open_session)
-    ctx.match_request()
+    if app.url_map.has_own_converters:
+        await async_driver._plain(app, ctx, ctx.match_request)
+    else:
+        ctx.match_request()
     if request_started.receivers:
         await async_driver._plain(app, ctx, async_driver._send, request_started, app)
     if _is_overridden(app, "preprocess_request"):

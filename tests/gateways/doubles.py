@@ -148,6 +148,15 @@ class _Headers:
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
 
+    def get_all(self, key: str) -> list[str]:
+        return [value for name, value in self.items() if name == key]
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        return next(iter(self.get_all(key)), default)
+
+    def __contains__(self, key: str) -> bool:
+        return any(name == key for name, _ in self.items())
+
     def items(self) -> Fields:
         return [(name, value) for name, value in self._fields if value.isascii()]
 

@@ -1,9 +1,10 @@
-"""The error page in a real browser, from a real server: read, unfold, evaluate, copy."""
+"""The error page in a real browser, from a real server: read, unfold, evaluate, copy, mend."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,10 +89,101 @@ def url(program: Program, path: str) -> str:
     return f"http://{host}:{port}{path}"
 
 
+MARKS = "[...document.querySelector('.current').querySelectorAll('.mark')]"
+LOG = "document.querySelector('.console .log').innerText"
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi", "rsgi"])
+def test_the_whole_story(chromium: Browser, start: Start, tmp_path: Path, interface: str) -> None:
+    """Raise, read, unfold, evaluate, copy, mend the file, and see the page come back."""
+    file = tmp_path / "shop.py"
+    file.write_text(PROGRAM)
+    options = "--debug", "--interface", interface
+    program = start(COMMAND, "--app", "shop", "run", *options, folder=tmp_path)
+    browser = chromium
+    browser.look(1280, 1100)
+    browser.complaints.clear()
+    browser.asked.clear()
+    browser.open(url(program, "/basket/ada/3"))
+
+    assert browser.run("document.querySelector('h1').textContent") == "TypeError"
+    assert browser.run(f"{MARKS}.map(e => e.textContent).join('')") == "price / 100"
+    browser.press("j")
+    browser.press("v")
+    assert "'pear'" in browser.run("document.querySelector('.variables[open]').innerText")
+
+    browser.press("x")
+    browser.run("sessionStorage.clear()")
+    browser.type("int(price) * amount\n")
+    browser.wait_until(f"{LOG}.includes('285')")
+    browser.type("request.path\n")
+    browser.wait_until(f"{LOG}.includes(\"'/basket/ada/3'\")")
+
+    permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+    browser.tell("Browser.grantPermissions", permissions=permissions)
+    browser.run("document.querySelector('[data-copy=markdown]').click()")
+    browser.wait_until("document.getElementById('said').textContent.startsWith('Copied')")
+    report = browser.run("navigator.clipboard.readText()")
+    assert report.startswith("### `TypeError: unsupported operand")
+    assert "price / 100" in report and "- Request: `GET /basket/ada/3" in report
+
+    file.write_text(PROGRAM.replace('"95"', "95"))
+    browser.wait_for("Page.loadEventFired")
+    assert browser.run("document.body.innerText").strip() == "3.54; 2.80"
+    elsewhere = [u for u in browser.asked if not u.startswith((url(program, "/"), "data:"))]
+    assert elsewhere == []
+    browser.open("about:blank")
+
+
+def test_a_script_of_the_same_origin_gets_no_secret(browser: Browser, program: Program) -> None:
+    browser.open(url(program, "/"))
+    # What the page tells its own script.
+    told = "JSON.parse(page.getElementById('data').textContent)"
+    fetched = browser.run(
+        "fetch('/basket/ada/3', {headers: {Accept: 'text/html'}})"
+        "  .then((response) => response.text())"
+        "  .then((text) => new DOMParser().parseFromString(text, 'text/html'))"
+        f"  .then((page) => {told})"
+    )
+    framed = browser.run(
+        "new Promise((resolve) => {"
+        "  const frame = document.createElement('iframe');"
+        f"  frame.onload = () => {{ const page = frame.contentDocument; resolve({told}); }};"
+        "  frame.src = '/basket/ada/3';"
+        "  document.body.append(frame);"
+        "})"
+    )
+    for seen in (fetched, framed):
+        assert "TypeError" in seen["text"] and "console" not in seen
+
+
+def test_a_window_with_the_page_cannot_be_looked_into(program: Program) -> None:
+    opened = (
+        "new Promise((resolve) => {"
+        "  const opened = window.open('/basket/ada/3');"
+        "  const look = () => opened.closed ? resolve('closed') : setTimeout(look, 20);"
+        "  look();"
+        "})"
+    )
+    # The new window takes the focus from the first one.
+    with browsing() as browser:
+        browser.open(url(program, "/"))
+        assert browser.run(opened) == "closed"
+
+
+def test_a_path_that_was_mistyped(browser: Browser, program: Program) -> None:
+    browser.open(url(program, "/basket/ada/three"))
+    assert "No rule matches" in browser.run("document.querySelector('h1').textContent")
+    assert "does not fit <int:amount>" in browser.run("document.querySelector('.why').textContent")
+    browser.run("document.querySelector('a[href$=routes]').click()")
+    browser.wait_for("Page.loadEventFired")
+    assert "/basket/<customer>/<int:amount>" in browser.run("document.body.innerText")
+    assert [c for c in browser.complaints if "status of" not in c] == []
+
+
 def test_reading_and_unfolding(browser: Browser, program: Program) -> None:
     assert browser.run("document.querySelector('h1').textContent") == "TypeError"
-    mark = "[...document.querySelector('.current').querySelectorAll('.mark')]"
-    assert browser.run(f"{mark}.map(e => e.textContent).join('')") == "price / 100"
+    assert browser.run(f"{MARKS}.map(e => e.textContent).join('')") == "price / 100"
     marks = "[...document.querySelectorAll('.frame .current')].map(e => e.innerText.trim())"
     lines = browser.run(marks)
     assert "total = price * amount" in lines[0] and "price_of(fruit" in lines[1]
@@ -114,7 +206,7 @@ def test_nothing_comes_from_elsewhere_and_nothing_is_refused(
 
 
 def test_evaluating_by_keyboard(browser: Browser) -> None:
-    log = "document.querySelector('.console .log').innerText"
+    log = LOG
     browser.press("j", "j")
     browser.press("x", "x")
     browser.type("price * 2\n")
@@ -232,8 +324,29 @@ def test_a_production_server_switches_it_off(start: Start, tmp_path: Path) -> No
     assert any("The debugger was switched off" in line for line in serving.said)
 
 
+SERVERS = {
+    "Gunicorn": ("gunicorn", "--bind", "127.0.0.1:0", "shop:app"),
+    "Uvicorn": ("uvicorn", "--port", "0", "shop:app"),
+    "Hypercorn": ("hypercorn", "--bind", "127.0.0.1:0", "shop:app"),
+    "Waitress": ("waitress", "--listen", "127.0.0.1:0", "shop:app"),
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_servers_that_are_not_ours_switch_it_off(start: Start, tmp_path: Path, server: str) -> None:
+    module, *arguments = SERVERS[server]
+    pytest.importorskip(module)
+    installs = "from carboy.debugger import install\napp.debug = True\ninstall(app)\n"
+    shop = PROGRAM.replace("from flask", "from carboy").partition("if __name__")[0]
+    (tmp_path / "shop.py").write_text(shop + installs)
+    program = start(sys.executable, "-m", module, *arguments, folder=tmp_path)
+    program.wait_for(f"The debugger was switched off: this is {server}, a production server")
+    # Its processes end with it.
+    program.stop()
+
+
 @pytest.mark.skipif(PICTURES is None, reason="Only where new pictures are wanted.")
-def test_pictures(browser: Browser) -> None:
+def test_pictures(browser: Browser, program: Program) -> None:
     assert PICTURES is not None
     browser.run("document.querySelector('.variables').open = true")
     browser.run("document.querySelector('.open-console').click()")
@@ -248,3 +361,6 @@ def test_pictures(browser: Browser) -> None:
     ):
         browser.look(width, height, scheme)
         browser.picture(Path(PICTURES) / f"debugger-{name}.png")
+    browser.look(1280, 560)
+    browser.open(url(program, "/basket/ada/three"))
+    browser.picture(Path(PICTURES) / "debugger-near.png")

@@ -9,10 +9,13 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from .conftest import COMMAND, PATIENCE, Program, Start
 
@@ -253,6 +256,46 @@ def test_a_missing_module_that_is_made(program: Program, folder: Path) -> None:
     (folder / "missing.py").write_text("WORD = 'found'")
     reloaded(program)
     assert program.get("/").text == "found"
+
+
+def test_a_folder_that_is_removed_and_made_again(program: Program, folder: Path) -> None:
+    package = folder / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("WORD = 'in a package'")
+    (folder / "words.py").write_text("from package import WORD")
+    reloaded(program)
+    assert program.get("/").text == "in a package"
+    package.rename(folder / "gone")
+    package.mkdir()
+    (package / "__init__.py").write_text("WORD = 'in another'")
+    while program.get("/").text != "in another":
+        pass
+    (package / "__init__.py").write_text("WORD = 'and changed'")
+    while program.get("/").text != "and changed":
+        pass
+
+
+def test_modules_that_several_requests_import_at_once(run: Run, folder: Path) -> None:
+    names = [f"part_{number}_of_a_program_with_long_names_{'x' * 100}" for number in range(300)]
+    (folder / "parts").mkdir()
+    for name in names:
+        (folder / "parts" / f"{name}.py").write_text("WORD = 'one'")
+    (folder / "program.py").write_text(
+        f"""{PROGRAM}
+from importlib import import_module
+
+@app.route("/part/<name>")
+def part(name):
+    return import_module(f"parts.{{name}}").WORD
+"""
+    )
+    program = _address(run())
+    with ThreadPoolExecutor(16) as pool:
+        found = [*pool.map(lambda name: program.get(f"/part/{name}").text, names)]
+    assert found == ["one"] * len(names)
+    (folder / "parts" / f"{names[-1]}.py").write_text("WORD = 'two'")
+    reloaded(program)
+    assert program.get(f"/part/{names[-1]}").text == "two"
 
 
 def test_a_module_that_is_deleted(program: Program, folder: Path) -> None:
@@ -503,6 +546,72 @@ def test_the_end_while_the_program_is_being_loaded(start: Start, folder: Path) -
     assert program.said == []
 
 
+def test_a_program_that_hangs_in_its_imports(program: Program, folder: Path) -> None:
+    os.mkfifo(folder / "fifo")
+    (folder / "words.py").write_text("WORD = open('fifo').read()")
+    # It can be written to once it is being read.
+    with (folder / "fifo").open("w"):
+        # The next save is not kept waiting.
+        (folder / "words.py").write_text("WORD = 'two'")
+        reloaded(program)
+    assert program.get("/").text == "two"
+    (folder / "words.py").write_text("WORD = open('fifo').read()")
+    with (folder / "fifo").open("w"):
+        # What it says ends only once nobody is left.
+        assert program.stop(signal.SIGKILL) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_program_that_does_not_end(run: Run, folder: Path, number: int) -> None:
+    (folder / "program.py").write_text(
+        f"{PROGRAM}\nimport threading\nthreading.Thread(target=threading.Event().wait).start()\n"
+    )
+    program = _address(run())
+    assert program.get("/").text == "one"
+    assert program.stop(number) == (-number if number == signal.SIGKILL else 0)
+
+
+def test_a_closed_terminal_ends_all_processes(program: Program) -> None:
+    serving = int(program.get("/pid").text)
+    assert program.stop(signal.SIGHUP) == 0
+    assert not is_running(serving)
+
+
+def test_what_is_ignored_stays_ignored(start: Start, folder: Path) -> None:
+    run = f"exec {COMMAND} --app program run --debug"
+    program = start("sh", "-c", f"trap '' HUP INT; {run}", folder=folder)
+    assert program.get("/").text == "one"
+    for number in (signal.SIGHUP, signal.SIGINT):
+        program.process.send_signal(number)
+    (folder / "words.py").write_text("WORD = 'two'")
+    reloaded(program)
+    assert program.get("/").text == "two"
+    assert program.stop() == 0
+
+
+def test_processes_that_the_program_has_forked(run: Run, folder: Path) -> None:
+    os.mkfifo(folder / "fifo")
+    (folder / "program.py").write_text(
+        PROGRAM
+        + """
+@app.route("/fork")
+def fork():
+    if not (pid := os.fork()):
+        open("fifo").read()
+        os._exit(0)
+    return str(pid)
+"""
+    )
+    program = _address(run())
+    program.get("/fork")
+    with (folder / "fifo").open("w"):
+        os.kill(int(program.get("/pid").text), signal.SIGKILL)
+        failed(program)
+        (folder / "words.py").write_text("WORD = 'two'")
+        reloaded(program)
+        assert program.get("/").text == "two"
+
+
 # Interfaces
 
 
@@ -528,6 +637,85 @@ def test_the_interface_that_fits(run: Run, folder: Path, views: str, said: str) 
     program.wait_for(r"Interface: wsgi")
     assert program.get("/").text == "two"
     assert program.stop() == 0
+
+
+@pytest.mark.parametrize("interface", ["asgi", "rsgi"])
+def test_an_open_websocket_is_closed(run: Run, folder: Path, interface: str) -> None:
+    (folder / "program.py").write_text(
+        f"""{PROGRAM}
+from carboy import websocket
+
+@app.websocket("/ws")
+async def echo():
+    await websocket.send(words.WORD)
+    async for message in websocket:
+        await websocket.send(message)
+"""
+    )
+    program = _address(run("--interface", interface))
+    host, port = program.address
+    with connect(f"ws://{host}:{port}/ws") as first:
+        assert first.recv(PATIENCE) == "one"
+        (folder / "words.py").write_text("WORD = 'two'")
+        with pytest.raises(ConnectionClosed):
+            first.recv(PATIENCE)
+        # Whoever connects again at once comes to the next program.
+        with connect(f"ws://{host}:{port}/ws") as second:
+            assert second.recv(PATIENCE) == "two"
+            second.send("x")
+            assert second.recv(PATIENCE) == "x"
+    program.wait_for("WEBSOCKET /ws 101 ")
+    assert program.stop() == 0
+    assert not any("cut off" in line or "Traceback" in line for line in program.said)
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi", "rsgi"])
+def test_an_open_stream_does_not_keep_the_next_program_waiting(
+    run: Run, folder: Path, interface: str
+) -> None:
+    (folder / "program.py").write_text(
+        f"""{PROGRAM}
+@app.route("/stream")
+def stream():
+    def pieces():
+        yield words.WORD
+        open("fifo").read()
+        yield "end"
+    return pieces()
+"""
+    )
+    os.mkfifo(folder / "fifo")
+    program = _address(run("--interface", interface))
+    with closing(http.client.HTTPConnection(*program.address, PATIENCE)) as connection:
+        connection.request("GET", "/stream")
+        answer = connection.getresponse()
+        assert answer.read1() == b"one"
+        (folder / "words.py").write_text("WORD = 'two'")
+        reloaded(program)
+        assert program.get("/").text == "two"
+        (folder / "fifo").write_text("")
+        assert answer.read() == b"end"
+
+
+def test_a_start_up_that_fails(run: Run, folder: Path) -> None:
+    source = f"""{PROGRAM}
+@app.websocket("/ws")
+async def ws(): pass
+
+@app.before_serving
+def begin():
+    import deep.settings
+    deep.settings.VALUE
+"""
+    (folder / "deep").mkdir()
+    (folder / "deep" / "settings.py").write_text("")
+    (folder / "program.py").write_text(source)
+    program = _address(run())
+    text = program.get("/").text
+    assert "has no attribute 'VALUE'" in text
+    (folder / "deep" / "settings.py").write_text("VALUE = 1")
+    reloaded(program)
+    assert program.get("/").text == "one"
 
 
 @pytest.mark.parametrize("interface", ["wsgi", "asgi", "rsgi"])

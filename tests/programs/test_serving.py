@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import http.client
+import os
+import pty
 import re
+import select
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+import termios
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -63,6 +68,12 @@ def fail():
 @app.route("/pieces")
 def pieces():
     return Response(str(number) for number in range(3))
+
+@app.route("/stop")
+def stop():
+    word = "seen in a debugger"
+    breakpoint()
+    return word
 
 if __name__ == "__main__":
     app.run(port=0, **{name: True for name in sys.argv[1:]})
@@ -313,3 +324,175 @@ def test_a_streamed_answer(shared: Program) -> None:
     assert answer.text == "012"
     assert answer.headers["Transfer-Encoding"] == "chunked"
     assert shared.request("/pieces", "HEAD").body == b""
+
+
+# At a terminal
+
+
+class Terminal:
+    """A program at a terminal of its own: what it shows, and a keyboard."""
+
+    def __init__(self, master: int, process: subprocess.Popen[bytes]) -> None:
+        self.master = master
+        self.process = process
+        self.shown = ""
+        self._read_to = 0
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Read on until what is shown matches."""
+        while not (match := re.search(pattern, self.shown[self._read_to :])):
+            self._read()
+        self._read_to += match.end()
+        return match
+
+    def _read(self) -> None:
+        ready, _, _ = select.select([self.master], [], [], PATIENCE)
+        assert ready, f"Nothing more is shown than {self.shown!r}"
+        self.shown += os.read(self.master, 65536).decode()
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    def wait(self) -> int:
+        """The exit status; reads what is shown up to the end."""
+        reader = threading.Thread(target=self._read_on)
+        reader.start()
+        status = self.process.wait(PATIENCE)
+        # The test's own end would keep the terminal alive.
+        reader.join(PATIENCE)
+        return status
+
+    def _read_on(self) -> None:
+        try:
+            while True:
+                self._read()
+        except OSError:  # nobody has the other end any more
+            return
+
+    @property
+    def address(self) -> tuple[str, int]:
+        match = re.search(r"Running on http://([\d.]+):(\d+)", self.shown)
+        assert match
+        return match[1], int(match[2])
+
+
+AT_TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def at_terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+    """Start the program at a terminal."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    with ExitStack() as stack:
+
+        @contextmanager
+        def starting(options: tuple[str, ...], environment: dict[str, str]) -> Iterator[Terminal]:
+            master, slave = pty.openpty()
+            clean = {k: v for k, v in os.environ.items() if not k.startswith(("FLASK_", "NO_"))}
+            process = subprocess.Popen(
+                [sys.executable, "-c", AT_TERMINAL, COMMAND, "--app", "program", "run", *options],
+                cwd=tmp_path,
+                env={**clean, "TERM": "xterm", "FLASK_RUN_PORT": "0", **environment},
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+            )
+            os.close(slave)
+            try:
+                yield Terminal(master, process)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                process.wait()
+                os.close(master)
+
+        yield lambda *options, **environment: stack.enter_context(starting(options, environment))
+
+
+@pytest.mark.parametrize("options", [(), ("--debug",), ("--reload", "--interface", "rsgi")])
+def test_a_breakpoint_in_a_view(
+    at_terminal: Callable[..., Terminal], options: tuple[str, ...]
+) -> None:
+    terminal = at_terminal(*options)
+    terminal.wait_for("Press CTRL")
+    with closing(http.client.HTTPConnection(*terminal.address, PATIENCE)) as connection:
+        connection.request("GET", "/stop")
+        terminal.wait_for(r"\(Pdb\) ")
+        terminal.type("word.upper()\n")
+        terminal.wait_for("'SEEN IN A DEBUGGER'")
+        terminal.wait_for(r"\(Pdb\) ")
+        terminal.type("word = 'changed'\ncontinue\n")
+        assert connection.getresponse().read() == b"changed"
+    terminal.type("\x03")
+    assert terminal.wait() == 0
+    assert "Traceback" not in terminal.shown
+
+
+@pytest.mark.parametrize("options", [(), ("--debug",)])
+def test_the_terminal_is_left_as_it_was(
+    at_terminal: Callable[..., Terminal], options: tuple[str, ...]
+) -> None:
+    terminal = at_terminal(*options)
+    terminal.wait_for("Press CTRL")
+    before = termios.tcgetattr(terminal.master)
+    with closing(http.client.HTTPConnection(*terminal.address, PATIENCE)) as connection:
+        connection.request("GET", "/stop")
+        terminal.wait_for(r"\(Pdb\) ")
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.wait_for("cut off")
+        assert terminal.process.wait(PATIENCE) == 0
+    assert termios.tcgetattr(terminal.master) == before
+
+
+def test_a_breakpoint_while_the_program_is_started_anew(
+    at_terminal: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    terminal = at_terminal("--debug")
+    terminal.wait_for("Press CTRL")
+    with closing(http.client.HTTPConnection(*terminal.address, PATIENCE)) as connection:
+        connection.request("GET", "/stop")
+        terminal.wait_for(r"\(Pdb\) ")
+        (tmp_path / "program.py").write_text(PROGRAM.replace("Hello", "Hello again"))
+        terminal.wait_for("Ready after")
+        # The view has a moment to go on, as any other that is being served.
+        terminal.type("continue\n")
+        assert connection.getresponse().read() == b"seen in a debugger"
+    terminal.type("\x03")
+    assert terminal.wait() == 0
+
+
+def test_a_closed_terminal(at_terminal: Callable[..., Terminal]) -> None:
+    terminal = at_terminal("--debug")
+    terminal.wait_for("Press CTRL")
+    os.close(terminal.master)
+    try:
+        assert terminal.process.wait(PATIENCE) == 0
+    finally:
+        terminal.master = os.dup(0)
+
+
+def test_colours_are_for_terminals(at_terminal: Callable[..., Terminal]) -> None:
+    terminal = at_terminal("--debug")
+    terminal.wait_for("Press CTRL")
+    with closing(http.client.HTTPConnection(*terminal.address, PATIENCE)) as connection:
+        connection.request("GET", "/nothing")
+        assert connection.getresponse().status == 404
+    terminal.wait_for(r"GET /nothing \x1b\[33m404\x1b\[0m \d+\.\d ms \d+ B\r\n")
+
+
+def test_another_port_is_offered(at_terminal: Callable[..., Terminal], program: Program) -> None:
+    _, port = program.address
+    terminal = at_terminal("--port", str(port))
+    free = int(terminal.wait_for(r"Take port (\d+) instead\? \[Y/n\] ")[1])
+    terminal.type("\n")
+    terminal.wait_for("Press CTRL")
+    assert terminal.address == ("127.0.0.1", free)
+    terminal = at_terminal("--port", str(port))
+    terminal.wait_for("instead")
+    terminal.type("n\n")
+    assert terminal.wait() == 1

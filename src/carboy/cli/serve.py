@@ -182,6 +182,12 @@ _file = click.Path(exists=True, dir_okay=False, resolve_path=True)
     help="Answer this path with 200, and with 503 when stopping, without the application.",
 )
 @click.option(
+    "--body-timeout",
+    type=click.FloatRange(0),
+    default=30.0,
+    help="Seconds that a thread waits for the body of a request under WSGI; 0 for no limit.",
+)
+@click.option(
     "--graceful-timeout",
     type=click.FloatRange(0),
     default=30.0,

@@ -10,6 +10,7 @@ cannot be had, because reading it fails as well, is said so.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 #: How large a form may be to be read for the page, in bytes.
 _MAX_FORM: Final = 256 * 1024
+
+#: From how many characters on a value is a secret wherever else it stands.
+_MIN_UNNAMED: Final = 10
 
 _MAX_ROWS: Final = 100
 _MAX_VALUE: Final = 1000
@@ -45,20 +49,27 @@ class Asked:
 
 
 def secrets_of(app: Pipeline, environ: WSGIEnvironment) -> Iterator[object]:
-    """The secrets that are known from a request's headers and the configuration."""
+    """The secrets that are known from a request's headers, the configuration and the environment
+    of the process."""
     for name, value in _headers(environ):
         if is_secret(name):
             yield value
             yield value.partition(" ")[2]
-    for _, value in _cookies(environ):
-        yield value
+    for name, value in _cookies(environ):
+        # "dark" and "yes" would mask half of the page.
+        if is_secret(name) or len(value) >= _MIN_UNNAMED:
+            yield value
     for name, value in _query(environ):
         if is_secret(name):
             yield value
-    for key, value in app.config.items():
-        # "dev" and "secret" would mask half of the page.
-        if is_secret(key) and isinstance(value, str) and len(value) >= 10:
-            yield value
+    for key, setting in (*app.config.items(), *os.environ.items()):
+        if is_secret(key):
+            for one in setting if isinstance(setting, list | tuple) else (setting,):
+                # As it stands in a ``repr``.
+                text = repr(one)[2:-1] if isinstance(one, bytes) else one
+                # And so would "dev" and "secret".
+                if isinstance(text, str) and len(text) >= _MIN_UNNAMED:
+                    yield text
 
 
 def describe_request(
@@ -72,18 +83,20 @@ def describe_request(
     :param ctx: of the request, if one was made
     """
     request: Any = None if ctx is None else ctx.request
-    secrets = list(secrets_of(app, environ))
+    secrets: list[object] = list(secrets_of(app, environ))
     form = list(_form(request, environ, patience))
-    secrets += [value for name, value in form if is_secret(name)]
+    body = list(_json(request, environ, patience))
+    secrets += [value for name, value in (*form, *body) if is_secret(name)]
     mask = Masked(secrets)
     asked = Asked(environ.get("REQUEST_METHOD", "?"), mask(_path(environ)))
     rule = getattr(request, "url_rule", None)
     if rule is not None:
         asked.rule, asked.endpoint = rule.rule, rule.endpoint
-    tables: dict[str, Iterable[tuple[str, object]]] = {
+    tables: dict[str, Iterable[tuple[object, object]]] = {
         "Arguments of the view": (getattr(request, "view_args", None) or {}).items(),
         "Query": _query(environ),
         "Form": form,
+        "JSON": body,
         "Session": _session(app, ctx),
         "Headers": _headers(environ),
         "Cookies": [(name, Hidden()) for name, _ in _cookies(environ)],
@@ -144,13 +157,10 @@ def _form(request: Any, environ: WSGIEnvironment, patience: Patience) -> Rows:
     if request is None or not hasattr(type(request), "form"):
         return []
     if "form" not in vars(request):
-        length = environ.get("CONTENT_LENGTH", "")
         kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-        if (
-            kind not in ("application/x-www-form-urlencoded", "multipart/form-data")
-            or not (length.isascii() and length.isdigit())
-            or int(length) > _MAX_FORM
-        ):
+        if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+            return []
+        if not _is_small(environ):
             return []
     rows: Rows = []
 
@@ -164,7 +174,32 @@ def _form(request: Any, environ: WSGIEnvironment, patience: Patience) -> Rows:
     return rows if not problem else [("", problem)]
 
 
-def _session(app: Pipeline, ctx: RequestContext | None) -> Iterable[tuple[str, object]]:
+def _is_small(environ: WSGIEnvironment) -> bool:
+    length = environ.get("CONTENT_LENGTH", "")
+    return length.isascii() and length.isdigit() and int(length) <= _MAX_FORM
+
+
+def _json(
+    request: Any, environ: WSGIEnvironment, patience: Patience
+) -> Iterable[tuple[object, object]]:
+    """What was sent as JSON, if it is small."""
+    if not getattr(request, "is_json", False) or not _is_small(environ):
+        return []
+    found: Any = None
+
+    def read() -> str:
+        nonlocal found
+        found = request.get_json(silent=True)
+        return ""
+
+    if problem := patience.ask(read):
+        return [("", problem)]
+    if isinstance(found, dict):
+        return list(found.items())
+    return [] if found is None else [("", found)]
+
+
+def _session(app: Pipeline, ctx: RequestContext | None) -> Iterable[tuple[object, object]]:
     """The session, if it is open or costs nothing to open."""
     if ctx is None:
         return []

@@ -6,24 +6,30 @@ Must not know: who may do so, which is ``guard``'s; HTTP.
 How it works: a page that shows a failure gets a secret of its own and the number of each frame.
 The frames of the last few failures are kept, for a while, in the process that failed. What is
 assigned in a frame is kept beside it: Python offers no way to write to a function's variables.
+They hold memory and what customers entrusted, so a timer drops them, whether or not another
+request ever comes.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import hmac
 import io
+import keyword
 import re
 import secrets
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from time import monotonic
 from types import CodeType, CoroutineType, FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from .. import globals as proxies
 from .values import describe
 
 if TYPE_CHECKING:
@@ -40,6 +46,9 @@ _MAX_COMPLETIONS: Final = 100
 
 #: How many seconds an evaluation waits for another one to end.
 _WAIT: Final = 5.0
+
+#: What can be named in each frame.
+_OF_REQUEST: Final = ("current_app", "g", "request", "session")
 
 #: The name under which typed source is shown in a traceback.
 _FILE: Final = "<console>"
@@ -85,8 +94,9 @@ class Kept:
         if not _evaluating.acquire(timeout=_WAIT):
             return "Another evaluation has not ended yet. Try again, or restart the server.\n"
         try:
-            output = _Output()
-            with redirect_stdout(output), redirect_stderr(output), self._context():
+            output, errors = _Output(sys.stdout), _Output(sys.stderr)
+            errors.parts = output.parts
+            with redirect_stdout(output), redirect_stderr(errors), self._context():
                 _run(source, names, output)
             return output.text
         finally:
@@ -100,16 +110,19 @@ class Kept:
         names = self.names(number)
         if names is None or not re.fullmatch(r"(?:[^\W\d]\w*\.)*(?:[^\W\d]\w*)?", text):
             return []
-        from rlcompleter import Completer
+        if "." not in text:
+            found: Iterable[str] = {*names.everything(), *vars(builtins), *keyword.kwlist}
+        else:
+            from rlcompleter import Completer
 
-        completer = Completer(names.everything())
-        try:
-            found = completer.attr_matches(text) if "." in text else completer.global_matches(text)
-        except Exception:
-            # What an object's attributes are may be computed by its own code.
-            return []
-        matches = sorted({match.rstrip("( ").removesuffix(":") for match in found})
-        return [m for m in matches if m.startswith(text)][:_MAX_COMPLETIONS]
+            try:
+                with self._context():
+                    matches = Completer(names.everything()).attr_matches(text)
+            except Exception:
+                # What an object's attributes are may be computed by its own code.
+                return []
+            found = {match.rstrip("() ") for match in matches}
+        return sorted(name for name in found if name.startswith(text))[:_MAX_COMPLETIONS]
 
     @contextmanager
     def _context(self) -> Iterator[None]:
@@ -124,10 +137,17 @@ class Store:
     """The failures that are kept.
 
     :param clock: tells seconds
+    :param timer: makes a timer that calls a function after a number of seconds
     """
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = monotonic,
+        timer: Callable[[float, Callable[[], None]], threading.Timer] = threading.Timer,
+    ) -> None:
         self._clock = clock
+        self._make_timer = timer
+        self._timer: threading.Timer | None = None
         self._kept: dict[str, Kept] = {}
         self._lock = threading.Lock()
 
@@ -138,6 +158,8 @@ class Store:
             self._kept[kept.id] = kept
             while len(self._kept) > MAX_KEPT:
                 del self._kept[next(iter(self._kept))]
+            if self._timer is None:
+                self._wait()
         return kept
 
     def find(self, id: str) -> Kept | None:
@@ -147,24 +169,52 @@ class Store:
 
     def drop_old(self) -> None:
         """Drop what was kept long enough."""
-        if not self._kept:
-            return
         with self._lock:
             oldest = self._clock() - MAX_AGE
-            for id in [id for id, kept in self._kept.items() if kept.at < oldest]:
+            for id in [id for id, kept in self._kept.items() if kept.at <= oldest]:
                 del self._kept[id]
 
     def clear(self) -> None:
         """Drop everything."""
         with self._lock:
             self._kept.clear()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    def _wait(self) -> None:
+        """Have the oldest dropped when its time has come."""
+        oldest = next(iter(self._kept.values())).at
+        # The timer shall keep neither the store nor the process.
+        drop = weakref.WeakMethod(self._drop_in_time)
+        self._timer = self._make_timer(
+            max(0.0, oldest + MAX_AGE - self._clock()), lambda: (drop() or _nothing)()
+        )
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _drop_in_time(self) -> None:
+        self.drop_old()
+        with self._lock:
+            self._timer = None
+            if self._kept:
+                self._wait()
+
+    def __del__(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
     def __len__(self) -> int:
         return len(self._kept)
 
 
+def _nothing() -> None:
+    """In place of a store that is gone."""
+
+
 class _Names(dict[str, Any]):
-    """The names of a frame as one namespace: its own, then those of its module."""
+    """The names of a frame as one namespace: its own, those of its module, then some that views
+    mostly have."""
 
     def __init__(self, frame: FrameType) -> None:
         super().__init__(frame.f_locals)
@@ -173,34 +223,44 @@ class _Names(dict[str, Any]):
         self.setdefault("__name__", frame.f_globals.get("__name__"))
 
     def __missing__(self, name: str) -> Any:
+        if name not in self._globals and name in _OF_REQUEST:
+            return getattr(proxies, name)
         return self._globals[name]
 
     def everything(self) -> dict[str, Any]:
-        return {**self._globals, **self}
+        return {**{name: getattr(proxies, name) for name in _OF_REQUEST}, **self._globals, **self}
 
 
 class _Output(io.TextIOBase):
-    """Takes what this thread prints; what others print goes where it always went."""
+    """Takes what this thread prints; what others print goes where it always went.
 
-    def __init__(self) -> None:
+    :param elsewhere: that place
+    """
+
+    def __init__(self, elsewhere: TextIO) -> None:
         self._thread = threading.get_ident()
-        self._elsewhere = sys.stdout
-        self._parts: list[str] = []
+        self._elsewhere = elsewhere
+        #: What was printed; shared by standard output and standard error.
+        self.parts: list[str] = []
         self._left = _MAX_OUTPUT
 
     def write(self, text: str) -> int:
         if threading.get_ident() != self._thread:
             return self._elsewhere.write(text)
         if self._left > 0:
-            self._parts.append(text[: self._left])
+            self.parts.append(text[: self._left])
             self._left -= len(text)
             if self._left <= 0:
-                self._parts.append("… (there is more)\n")
+                self.parts.append("… (there is more)\n")
         return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        # Such as its `buffer`, which other threads may write to.
+        return getattr(self._elsewhere, name)
 
     @property
     def text(self) -> str:
-        return "".join(self._parts)
+        return "".join(self.parts)
 
 
 def _run(source: str, names: _Names, output: _Output) -> None:

@@ -22,6 +22,7 @@ from itertools import islice
 from types import FrameType, TracebackType
 from typing import Any, Final, Literal
 
+from .._version import __version__
 from .source import Line, Position, excerpt, lines_of
 from .values import Masked, Patience, describe, named
 
@@ -40,7 +41,12 @@ _MAX_NOTES: Final = 20
 #: How many characters all variables together may take.
 _MAX_SIZE: Final = 400_000
 
-_STAGES: Final = ("carboy.pipeline", "carboy.async_driver", "carboy.loop")
+_STAGES: Final = (
+    "carboy.pipeline",
+    "carboy.async_driver",
+    "carboy.websocket_driver",
+    "carboy.loop",
+)
 
 #: What a template has that nobody gave to it.
 _OF_EVERY_TEMPLATE: Final = {
@@ -412,6 +418,7 @@ def versions() -> str:
     """What a bug report should say it ran on."""
     from importlib.metadata import version
 
-    names = ("carboy", "werkzeug", "jinja2")
+    names = ("werkzeug", "jinja2")
     python = ".".join(map(str, sys.version_info[:3]))
-    return ", ".join([f"Python {python}", *(f"{n.capitalize()} {version(n)}" for n in names)])
+    libraries = [f"{name.capitalize()} {version(name)}" for name in names]
+    return ", ".join([f"Python {python}", f"Carboy {__version__}", *libraries])

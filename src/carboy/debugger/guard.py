@@ -1,6 +1,7 @@
 """Who may use the console, which runs any code that it is given.
 
-Lives here: every check between a request and an evaluation, and the reasons that are told.
+Lives here: every check between a request and an evaluation, and the reasons that are told; which
+server this process serves under.
 Must not know: what an evaluation does.
 
 How it works: the console exists only where the server listens for this machine alone, or where
@@ -9,6 +10,9 @@ requests to this machine, in three ways, and each is refused: with the address (
 another), with a name of its own that it has made lead to 127.0.0.1 (its ``Host`` is that name),
 and through a proxy (which says so). And all of them lack the secret, which only the page with the
 failure has.
+
+A script of the same origin could read that page. So the secret goes only to what a browser is
+about to show as a document of its own, which no other page can look into.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+import socket
 import sys
 import threading
 from ipaddress import ip_address
@@ -23,28 +28,36 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from types import FrameType
     from wsgiref.types import WSGIEnvironment
 
-#: Headers by which a proxy shows itself.
+#: Headers by which a proxy shows itself, or their beginning.
 _FORWARDED: Final = (
     "HTTP_FORWARDED",
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_X_FORWARDED_HOST",
-    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_",
     "HTTP_X_REAL_IP",
+    "HTTP_X_CLIENT_IP",
+    "HTTP_TRUE_CLIENT_IP",
+    "HTTP_CF_CONNECTING_IP",
     "HTTP_VIA",
 )
 
-#: Production servers, by the modules that are imported where they run.
+#: Production servers, by the modules that run where they serve. To be imported does not count:
+#: many a program imports its production server, and is still run by another one.
 _PRODUCTION: Final = {
-    "gunicorn.arbiter": "Gunicorn",
-    "uwsgi": "uWSGI",
-    "mod_wsgi": "mod_wsgi",
-    "waitress.server": "Waitress",
-    "cheroot.server": "Cheroot",
-    "hypercorn.run": "Hypercorn",
-    "daphne.server": "Daphne",
+    "carboy.server.worker": "carboy serve",
+    "cheroot": "Cheroot",
+    "daphne": "Daphne",
+    "granian.server": "Granian",
+    "gunicorn": "Gunicorn",
+    "hypercorn": "Hypercorn",
+    "meinheld": "Meinheld",
+    "uvicorn": "Uvicorn",
+    "waitress": "Waitress",
 }
+
+#: Those that are no Python code, by the modules that exist only within them.
+_EMBEDDING: Final = {"uwsgi": "uWSGI", "mod_wsgi": "mod_wsgi"}
 
 WRONG_TOKEN: Final = "The token is not the one in the terminal."
 
@@ -72,8 +85,24 @@ def _is_address(host: str) -> bool:
 
 
 def production_server() -> str | None:
-    """The name of the production server that this process runs under."""
-    return next((name for module, name in _PRODUCTION.items() if module in sys.modules), None)
+    """The name of the production server that this process serves under."""
+    for module, name in _EMBEDDING.items():
+        if module in sys.modules:
+            return name
+    for frame in sys._current_frames().values():
+        caller: FrameType | None = frame
+        while caller is not None:
+            server = _of_server(str(caller.f_globals.get("__name__", "")))
+            if server is not None:
+                return server
+            caller = caller.f_back
+    return None
+
+
+def _of_server(module: str) -> str | None:
+    parts = module.split(".")
+    lengths = range(1, min(len(parts), 3) + 1)
+    return next(filter(None, (_PRODUCTION.get(".".join(parts[:n])) for n in lengths)), None)
 
 
 class Guard:
@@ -89,6 +118,8 @@ class Guard:
         self, host: str, wanted: bool = True, allow_remote: bool = False, token: str | None = None
     ) -> None:
         self._is_local = is_loopback(host)
+        machine = socket.gethostname().lower()
+        self._own_names = {host.lower(), machine, f"{machine}.local"} - {""}
         self._wanted = wanted
         self._process = os.getpid()
         self._wrong_tokens = 0
@@ -98,35 +129,43 @@ class Guard:
             self.token = token or secrets.token_urlsafe(12)
 
     def confides(self, environ: WSGIEnvironment, server_name: str | None = None) -> bool:
-        """Whether to show variables and secrets' neighbours to who asks.
+        """Whether to show variables and the request to who asks.
 
         Not under a foreign name: that is a tunnel to the world, or a web page that has made its
-        own name lead here and would read the answer.
+        own name lead here and would read the answer. Nor to the script of another site, which
+        reads what it asks for if the application lets it.
 
         :param server_name: the name that the application is configured with
         """
+        if _is_asked_by_another_site(environ):
+            return False
         host = _host(environ)
-        own = (server_name or "").partition(":")[0].lower()
-        return is_loopback(host) or _is_address(host) or (bool(own) and host == own)
+        names = {*self._own_names, (server_name or "").partition(":")[0].lower()}
+        return is_loopback(host) or _is_address(host) or (bool(host) and host in names)
 
-    def why_no_console(self, environ: WSGIEnvironment) -> str | None:
-        """Why the page for *environ* offers no console; ``None`` when it does."""
+    def why_no_console(
+        self, environ: WSGIEnvironment, server_name: str | None = None
+    ) -> str | None:
+        """Why the console does not answer *environ* at all; ``None`` when it does.
+
+        :param server_name: the name that the application is configured with
+        """
         if not self._wanted:
             return "It was switched off."
-        if (server := production_server()) is not None:
-            return f"It does not exist under {server}."
         if os.getpid() != self._process:
             return "It does not exist where the server has several processes."
         if self._wrong_tokens >= MAX_WRONG_TOKENS:
             return "Too many wrong tokens were given. Restart the server."
         if self.token is not None:
+            if not self.confides(environ, server_name):
+                return f"{_host(environ) or 'An empty name'!r} is not a name of this machine."
             return None
         if not self._is_local:
             return (
                 "The server listens to more than this machine."
                 " --debugger-allow-remote allows it, with a token."
             )
-        if any(key in environ for key in _FORWARDED):
+        if any(key.startswith(_FORWARDED) for key in environ):
             return "The request came through a proxy."
         if not is_loopback(environ.get("REMOTE_ADDR", "")):
             return "The request did not come from this machine."
@@ -134,9 +173,22 @@ class Guard:
             return f"{_host(environ) or 'An empty name'!r} is not a name of this machine."
         return None
 
-    def why_not(self, environ: WSGIEnvironment) -> str | None:
-        """Why an evaluation that *environ* asks for is refused, short of its secret."""
-        if (reason := self.why_no_console(environ)) is not None:
+    def why_no_offer(self, environ: WSGIEnvironment, server_name: str | None = None) -> str | None:
+        """Why the page for *environ* gets no secret, and so no console; ``None`` when it does.
+
+        :param server_name: the name that the application is configured with
+        """
+        # Where browsers do not say it, as without HTTPS on another machine, a token is needed.
+        if environ.get("HTTP_SEC_FETCH_DEST", "document") != "document":
+            return "The page was asked for by a script, or stands in another one."
+        return self.why_no_console(environ, server_name)
+
+    def why_not(self, environ: WSGIEnvironment, server_name: str | None = None) -> str | None:
+        """Why an evaluation that *environ* asks for is refused, short of its secret.
+
+        :param server_name: the name that the application is configured with
+        """
+        if (reason := self.why_no_console(environ, server_name)) is not None:
             return reason
         if environ.get("REQUEST_METHOD") != "POST":
             return "An evaluation is a POST."
@@ -158,13 +210,21 @@ class Guard:
 
     def _is_token(self, given: str) -> bool:
         assert self.token is not None
-        if hmac.compare_digest(given.encode(), self.token.encode()):
-            return True
-        # To ask without one is how a page finds out that it needs one.
-        if given:
-            with self._counting:
-                self._wrong_tokens += 1
+        # All in one: requests that come at the same time are no further attempts.
+        with self._counting:
+            if self._wrong_tokens >= MAX_WRONG_TOKENS:
+                return False
+            if hmac.compare_digest(given.encode(), self.token.encode()):
+                return True
+            # To ask without one is how a page finds out that it needs one.
+            self._wrong_tokens += bool(given)
         return False
+
+
+def _is_asked_by_another_site(environ: WSGIEnvironment) -> bool:
+    site = environ.get("HTTP_SEC_FETCH_SITE", "none")
+    # A link from another site is followed by the user, and its target shown to nobody else.
+    return site in ("cross-site", "same-site") and environ.get("HTTP_SEC_FETCH_MODE") != "navigate"
 
 
 def _host(environ: WSGIEnvironment) -> str:

@@ -1,6 +1,7 @@
 """The debugger as an application has it.
 
-Lives here: ``Debugger``, which answers exceptions and the console's requests, and :func:`install`.
+Lives here: ``Debugger``, which answers exceptions, requests that no rule matches and the console's
+requests, and :func:`install`.
 Must not know: how pages look, what an evaluation does, who may ask for one. It brings those
 together.
 
@@ -18,17 +19,21 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from ..answers import form_for
 from ..files import span_of
 from ..globals import _cv_ctx
 from ..wrappers import Response
 from ..wrappers.async_body import AsyncBody
-from .asked import Asked, describe_request
+from .asked import Asked, describe_request, secrets_of
 from .console import Store
 from .failures import Examined, Failure, examine
 from .guard import WRONG_TOKEN, Guard, production_server
-from .page import ConsoleOffer, headers, render
+from .page import ConsoleOffer, headers, render, render_not_found, render_routes
 from .plain import as_problem, as_text
-from .values import Patience
+from .rules import near, routes_of
+from .values import Masked, Patience
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -38,7 +43,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Where the console is asked, below the root of the application.
+#: Where the console and the table of routes are, below the root of the application.
 PREFIX: Final = "/__debugger__/"
 
 #: How long what is typed may be, in bytes of its request.
@@ -66,7 +71,7 @@ def install(
     :returns: the debugger; ``None`` under a production server, where there is none
     """
     if (server := production_server()) is not None:
-        logger.critical("The debugger was switched off: this is %s, a production server.", server)
+        _tell_of(server)
         return None
     guard = Guard(host, console, allow_remote, token)
     if guard.token is not None and token is None:
@@ -99,9 +104,21 @@ class Debugger:
 
     def switch_off(self, server: str) -> None:
         """Be gone, because *server* serves, which is no place for a debugger."""
-        logger.critical("The debugger was switched off: this is %s, a production server.", server)
+        _tell_of(server)
         self.store.clear()
         self.app._debugger = None
+
+    def is_on(self) -> bool:
+        """Whether there is a debugger: in debug mode, and under no production server.
+
+        One that turns up later than :func:`install` switches it off.
+        """
+        if not self.app.debug:
+            return False
+        if (server := production_server()) is not None:
+            self.switch_off(server)
+            return False
+        return True
 
     # Exceptions
 
@@ -109,7 +126,10 @@ class Debugger:
         """The answer that shows *error* in the form that the client wants.
 
         :param environ: of the request; that of the current one when left out
+        :raises Exception: *error*, when there is no debugger any more
         """
+        if not self.is_on():
+            raise error
         ctx = _current_ctx(environ)
         if environ is None:
             environ = {} if ctx is None else ctx.environ
@@ -121,7 +141,12 @@ class Debugger:
             return Response(text, 500, mimetype="text/plain")
 
     def report(self, error: Exception, environ: WSGIEnvironment) -> Response:
-        """Log *error*, which was raised outside of the stages of the application, and show it."""
+        """Log *error*, which was raised outside of the stages of the application, and show it.
+
+        :raises Exception: *error*, when there is no debugger any more
+        """
+        if not self.is_on():
+            raise error
         self.app.logger.error(
             f"Exception on {environ.get('PATH_INFO')} [{environ.get('REQUEST_METHOD')}]",
             exc_info=error,
@@ -131,7 +156,7 @@ class Debugger:
     def _response(
         self, error: Exception, environ: WSGIEnvironment, ctx: RequestContext | None
     ) -> Response:
-        confides = self.guard.confides(environ, self.app.config["SERVER_NAME"])
+        confides = self._confides(environ)
         wanted = form_for(environ.get("HTTP_ACCEPT", ""))
         patience = Patience()
         asked, mask = describe_request(self.app, environ, ctx, patience)
@@ -158,15 +183,25 @@ class Debugger:
         confides: bool,
     ) -> Response:
         offer = None
-        if (why_none := self.guard.why_no_console(environ)) is None:
+        why_none = self.guard.why_no_offer(environ, self.app.config["SERVER_NAME"])
+        if why_none is None:
             kept = self.store.keep(examined.frames, ctx)
             url = environ.get("SCRIPT_NAME", "") + PREFIX
             offer = ConsoleOffer(url, kept.id, kept.secret, self.guard.token is not None)
         if not confides:
             asked = Asked(asked.method, asked.path, asked.rule, asked.endpoint)
-        page, fields = render(examined.failure, asked, offer, why_none, confides, self.extra_script)
-        data = page.encode("utf-8", "backslashreplace")
-        return Response(data, 500, fields, mimetype="text/html")
+        page, fields = render(
+            examined.failure,
+            asked,
+            offer,
+            why_none,
+            _routes_url(environ) if confides else None,
+            self.extra_script,
+        )
+        return _html(page, 500, fields)
+
+    def _confides(self, environ: WSGIEnvironment) -> bool:
+        return self.guard.confides(environ, self.app.config["SERVER_NAME"])
 
     def notice(self, error: Exception, content_type: str) -> bytes:
         """What is added to a stream of text that *error* breaks off; empty for other streams.
@@ -174,7 +209,7 @@ class Debugger:
         :param content_type: of what was sent so far
         """
         mimetype = content_type.partition(";")[0].strip().lower()
-        if mimetype not in ("text/html", "text/plain"):
+        if mimetype not in ("text/html", "text/plain") or not self.is_on():
             return b""
         text = "\n\nThe stream was broken off here:\n\n" + as_text(self._examined(error))
         if mimetype == "text/html":
@@ -185,17 +220,54 @@ class Debugger:
         return text.encode("utf-8", "backslashreplace")
 
     def _examined(self, error: Exception) -> Failure:
-        return examine(error, self.app.root_path, with_variables=False).failure
+        mask = Masked(secrets_of(self.app, {}))
+        return examine(error, self.app.root_path, mask, with_variables=False).failure
+
+    # What no rule matches
+
+    def explained(self, error: HTTPException) -> HTTPException | Response:
+        """A page with the rules that come near, in place of a 404 or 405 of the routing.
+
+        *error* itself if it is something else, or not a browser that asks.
+        """
+        ctx = _current_ctx(None)
+        if (
+            ctx is None
+            or not isinstance(error, NotFound | MethodNotAllowed)
+            or ctx.request.routing_exception is not error
+            or form_for(ctx.environ.get("HTTP_ACCEPT", "")) != "html"
+            or not self._confides(ctx.environ)
+            or not self.is_on()
+        ):
+            return error
+        environ = ctx.environ
+        path, method = ctx.request.path, ctx.request.method
+        page, fields = render_not_found(
+            path,
+            method,
+            near(self.app.url_map.iter_rules(), path, method),
+            routes_of(self.app),
+            environ.get("SCRIPT_NAME", ""),
+            _routes_url(environ),
+        )
+        for name, value in error.get_headers(environ):
+            fields.setdefault(name, value)
+        del fields["Content-Type"]
+        return _html(page, error.code or 404, fields)
 
     # The console
 
     def answers(self, path: str) -> bool:
-        """Whether a request for *path* is for the console."""
+        """Whether a request for *path* is for the debugger."""
         return path.startswith(PREFIX)
 
     def answer(self, environ: WSGIEnvironment) -> Response:
-        """Evaluate or complete what a page asks for, if it may."""
-        if (reason := self.guard.why_not(environ)) is not None:
+        """Show the routes; evaluate or complete what a page asks for, if it may."""
+        action = environ["PATH_INFO"].removeprefix(PREFIX)
+        if action == "routes" and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            return self._routes(environ)
+        reason = self.guard.why_not(environ, self.app.config["SERVER_NAME"])
+        if reason is not None:
             return self._refuse(reason, environ, 401 if reason is WRONG_TOKEN else 403)
         try:
             size = int(environ.get("CONTENT_LENGTH") or 0)
@@ -211,7 +283,6 @@ class Debugger:
             return _told({"detail": detail}, 410)
         if not kept.is_secret(environ.get("HTTP_X_DEBUGGER_SECRET", "")):
             return self._refuse("The secret is not that of the page.", environ, 403)
-        action = environ["PATH_INFO"].removeprefix(PREFIX)
         try:
             if action == "evaluate":
                 return _told({"output": kept.evaluate(number, source)})
@@ -220,6 +291,13 @@ class Debugger:
         except LookupError as e:
             return _told({"detail": str(e)}, 400)
         return _told({"detail": "The console can evaluate and complete."}, 404)
+
+    def _routes(self, environ: WSGIEnvironment) -> Response:
+        if not self._confides(environ):
+            return _told({"detail": "The routes are not shown under this name."}, 403)
+        root = environ.get("SCRIPT_NAME", "")
+        page, fields = render_routes(routes_of(self.app), root, self.extra_script)
+        return _html(page, 200, fields)
 
     def _refuse(self, reason: str, environ: WSGIEnvironment, status: int) -> Response:
         logger.warning(
@@ -231,31 +309,16 @@ class Debugger:
         return _told({"detail": reason}, status)
 
 
-def form_for(accept: str) -> str:
-    """The form of an answer for an ``Accept`` header: ``"html"``, ``"json"`` or ``"text"``.
-
-    What is accepted only by a wildcard does not count: that is what terminal clients send.
-    """
-    from werkzeug.datastructures import MIMEAccept
-    from werkzeug.http import parse_accept_header
-
-    best = {"text": 0.0, "html": 0.0, "json": 0.0}
-    for mimetype, quality in parse_accept_header(accept, MIMEAccept):
-        mimetype = mimetype.partition(";")[0].strip().lower()
-        form = _FORMS.get(mimetype) or ("json" if mimetype.endswith("+json") else None)
-        if form is not None:
-            best[form] = max(best[form], quality)
-    if best["html"] and best["html"] >= max(best["json"], best["text"]):
-        return "html"
-    return "json" if best["json"] and best["json"] >= best["text"] else "text"
+def _html(page: str, status: int, fields: dict[str, str]) -> Response:
+    return Response(page.encode("utf-8", "backslashreplace"), status, fields, mimetype="text/html")
 
 
-_FORMS: Final = {
-    "text/html": "html",
-    "application/xhtml+xml": "html",
-    "application/json": "json",
-    "text/plain": "text",
-}
+def _routes_url(environ: WSGIEnvironment) -> str:
+    return f"{environ.get('SCRIPT_NAME', '')}{PREFIX}routes"
+
+
+def _tell_of(server: str) -> None:
+    logger.critical("The debugger was switched off: this is %s, a production server.", server)
 
 
 def _told(answer: dict[str, Any], status: int = 200) -> Response:
@@ -289,10 +352,9 @@ class _Outermost:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         debugger = self._app._debugger
-        if debugger is None:
+        if debugger is None or not self._app.debug:
             return self._inner(environ, start_response)
-        debugger.store.drop_old()
-        if debugger.answers(environ.get("PATH_INFO", "")):
+        if debugger.answers(environ.get("PATH_INFO", "")) and debugger.is_on():
             return debugger.answer(environ)(environ, start_response)
         started: list[str] = []
 

@@ -82,17 +82,22 @@
   });
 
   // Where there is little room, show the part of the line that is marked.
-  for (const mark of all(".current .mark")) {
-    const source = mark.closest(".source");
-    const end = mark.offsetLeft + mark.offsetWidth - source.offsetLeft;
-    if (end > source.clientWidth) source.scrollLeft = end - source.clientWidth + 24;
-  }
+  const showMarks = () => {
+    for (const mark of all(".current .mark")) {
+      const source = mark.closest(".source");
+      const end = mark.offsetLeft + mark.offsetWidth - source.offsetLeft;
+      if (end > source.clientWidth) source.scrollLeft = end - source.clientWidth + 24;
+    }
+  };
+  showMarks();
+  addEventListener("resize", showMarks);
 
   // The console
 
   const offer = data.console;
   if (!offer) return;
-  const history = [];
+  // Typed before a reload counts too.
+  const history = JSON.parse(sessionStorage.getItem("debugger-history") || "[]");
   let token = sessionStorage.getItem("debugger-token") || "";
 
   const ask = async (action, frame, source) => {
@@ -166,6 +171,7 @@
       const source = area.value;
       if (!source.trim()) return;
       history.push(source);
+      sessionStorage.setItem("debugger-history", JSON.stringify(history.slice(-100)));
       at = history.length;
       put(source.trimEnd().split("\n").map((line, i) => (i ? "... " : ">>> ") + line).join("\n"), "typed");
       set("");

@@ -1,6 +1,7 @@
-"""A failure as a page.
+"""A failure as a page, and the pages of rules.
 
-Lives here: what the template ``page.html`` is given, and the headers that go with it.
+Lives here: what the templates ``page.html`` and ``rules.html`` are given, and the headers that go
+with them.
 Must not know: how a failure is examined; who may use the console.
 
 How it works: the page is one document. Its style and its script stand in it, under a nonce, and
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .editor import editor_link
 from .failures import Failure, Frame, LeftOut, versions
 from .plain import as_markdown, as_report
+from .rules import Near, Route
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -92,14 +94,15 @@ def render(
     asked: Asked,
     console: ConsoleOffer | None,
     why_no_console: str | None,
-    confides: bool,
+    routes_url: str | None,
     extra_script: str = "",
 ) -> tuple[str, dict[str, str]]:
     """The page and its headers.
 
     :param console: how to reach the console
     :param why_no_console: why there is none
-    :param confides: whether variables and the request are shown
+    :param routes_url: where the routes are; ``None`` when neither they nor variables nor the
+        request are shown
     :param extra_script: runs in the page as well
     """
     nonce = secrets.token_urlsafe(16)
@@ -115,14 +118,14 @@ def render(
             "secret": console.secret,
             "needsToken": console.needs_token,
         }
-    page = _template().render(
+    page = _template("page.html").render(
         failure=failure,
         asked=asked,
         text=data["text"],
         data=_for_script(data),
         has_console=console is not None,
         why_no_console=why_no_console,
-        confides=confides,
+        routes_url=routes_url,
         groups_of=groups_of,
         is_open=lambda frame: id(frame) in opened,
         editor_link=editor_link,
@@ -131,6 +134,64 @@ def render(
         style=_asset("page.css"),
         script=_asset("page.js"),
         extra_script=extra_script,
+    )
+    return page, headers(nonce)
+
+
+def render_not_found(
+    path: str,
+    method: str,
+    near: list[Near],
+    routes: list[Route],
+    root: str,
+    routes_url: str,
+) -> tuple[str, dict[str, str]]:
+    """The page for a request that no rule matches, and its headers.
+
+    :param near: the rules that come near
+    :param routes: all there are
+    :param root: the path of the application
+    """
+    # Every application serves its static files.
+    has_none = all(route.is_static for route in routes)
+    if has_none:
+        title = "There are no routes yet"
+    elif any(n.is_same_path for n in near):
+        title = f"{path} does not take {method}"
+    else:
+        title = f"No rule matches {path}"
+    return _rules_page(
+        kind="start" if has_none else "not found",
+        title=title,
+        path=path,
+        method=method,
+        near=near,
+        routes=routes,
+        root=root,
+        routes_url=routes_url,
+    )
+
+
+def render_routes(routes: list[Route], root: str, extra_script: str) -> tuple[str, dict[str, str]]:
+    """The page of all routes, and its headers.
+
+    :param root: the path of the application
+    :param extra_script: runs in the page
+    """
+    return _rules_page(
+        kind="routes", title="Routes", routes=routes, root=root, extra_script=extra_script
+    )
+
+
+def _rules_page(**values: Any) -> tuple[str, dict[str, str]]:
+    nonce = secrets.token_urlsafe(16)
+    page = _template("rules.html").render(
+        nonce=nonce,
+        style=_asset("page.css"),
+        editor_link=editor_link,
+        versions=versions(),
+        has_domains=any(route.domain for route in values["routes"]),
+        **values,
     )
     return page, headers(nonce)
 
@@ -148,6 +209,7 @@ def headers(nonce: str) -> dict[str, str]:
         "Cross-Origin-Resource-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "SAMEORIGIN",
     }
 
 
@@ -183,11 +245,11 @@ def _asset(name: str) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     # Not the application's: what is wrong may be wrong with that.
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
-    return environment.from_string(_asset("page.html"))
+    return environment.from_string(_asset(name))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from .failures import Failure, Frame, LeftOut, versions
 
@@ -97,7 +98,7 @@ def as_problem(failure: Failure, path: str) -> dict[str, Any]:
         "title": "Internal Server Error",
         "status": 500,
         "detail": failure.title,
-        "instance": path,
+        "instance": quote(path, safe="/!$&'()*+,;=:@~"),
         "exception": _as_data(failure),
     }
 

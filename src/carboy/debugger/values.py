@@ -36,6 +36,12 @@ _BITS: Final = 4096
 _MIN_SECRET: Final = 4
 
 _PASSWORD: Final = re.compile(r"(://[^/\s:@'\"]{0,200}:)[^/\s@'\"]{1,200}@")
+#: A name and what it is given, as in the `repr` of objects and mappings of all kinds.
+_GIVEN: Final = re.compile(
+    r"""(?<![\w.-])(?P<name>[A-Za-z_][\w.-]{0,100})"""
+    r"""(?P<between>=|['"]: ?|['"], (?=['"][^'"]*['"]\)))"""
+    r"""(?P<value>b?'(?:[^'\\]|\\.)*'?|b?"(?:[^"\\]|\\.)*"?)"""
+)
 _SECRET_PARTS: Final = (
     "password",
     "passwd",
@@ -85,8 +91,14 @@ class Masked:
 
     def __call__(self, text: str) -> str:
         """*text* without the secrets, and without the passwords of URLs."""
-        text = _PASSWORD.sub(rf"\1{MASK}@", text)
+        text = _GIVEN.sub(_without_value, _PASSWORD.sub(rf"\1{MASK}@", text))
         return text if self._pattern is None else self._pattern.sub(MASK, text)
+
+
+def _without_value(given: re.Match[str]) -> str:
+    if not is_secret(given["name"]):
+        return given[0]
+    return f"{given['name']}{given['between']}'{MASK}'"
 
 
 class Patience:
@@ -101,6 +113,7 @@ class Patience:
         self._each = each
         self._calls: SimpleQueue[tuple[Callable[..., str], tuple[Any, ...]] | None] | None = None
         self._results: SimpleQueue[str]
+        self._thread: threading.Thread
 
     def ask(self, func: Callable[..., str], *args: Any) -> str:
         """What ``func(*args)`` returns, or a word on why it did not."""
@@ -111,19 +124,23 @@ class Patience:
             self._calls, self._results = SimpleQueue(), SimpleQueue()
             context = copy_context()
             work = (_work, self._calls, self._results)
-            threading.Thread(target=context.run, args=work, daemon=True).start()
+            self._thread = threading.Thread(target=context.run, args=work, daemon=True)
+            self._thread.start()
         self._calls.put((func, args))
         try:
             return self._results.get(timeout=left)
         except Empty:
-            self.end()
+            # The thread goes when it is free; the next question gets another one.
+            self._calls.put(None)
+            self._calls = None
             return "<took too long>"
 
     def end(self) -> None:
-        """Let the thread go, when it is free."""
+        """Let the thread go, and with it what it was asked about."""
         if self._calls is not None:
             self._calls.put(None)
             self._calls = None
+            self._thread.join(self._each)
 
 
 def _work(

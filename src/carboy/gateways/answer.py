@@ -11,9 +11,11 @@ what it would meet under a WSGI server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import IO, TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+from functools import partial
+from inspect import CO_COROUTINE
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from werkzeug.exceptions import HTTPException
 
@@ -23,6 +25,7 @@ from ..loop import in_thread, wait_here
 from ..pipeline import _method
 from ..signals import appcontext_popped, appcontext_pushed
 from ..views import MethodView, View
+from ..wrappers import Response
 from ..wrappers.async_body import AsyncBody
 from .exchange import (
     ClientGone,
@@ -30,22 +33,22 @@ from .exchange import (
     Fields,
     UnfinishedBody,
     body_stream,
-    may_have_body,
     receive_body,
 )
-from .wsgi import wsgi_app
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
+
+    from werkzeug.routing import Rule
 
     from ..app import Flask
     from ..pipeline import _Short
 
 T = TypeVar("T")
 
-#: How long a request may take before somebody watches whether its client is still there, in
-#: seconds. Most are answered by then, and the watch costs as much as a small view.
-_WATCH_AFTER: Final = 0.05
+#: A request that takes longer than this, in seconds, or twice that, has somebody watch whether its
+#: client is still there.
+_LOOK: Final = 0.05
 
 
 class Known(NamedTuple):
@@ -57,6 +60,9 @@ class Known(NamedTuple):
 
 
 _PLAIN: Final = Known(False, False)
+_PLAIN_STREAM: Final = Known(False, True)
+_ASYNC: Final = Known(True, False)
+_ASYNC_STREAM: Final = Known(True, True)
 
 
 async def answer(app: Flask, exchange: Exchange) -> None:
@@ -64,11 +70,11 @@ async def answer(app: Flask, exchange: Exchange) -> None:
 
     :raises Exception: what the application raises instead of answering
     """
-    environ = exchange.environ
-    view = _find_view(app, environ)
     body: IO[bytes] | None = None
     try:
-        if may_have_body(environ):
+        view, found = _find_view(app, exchange)
+        if exchange.may_have_body:
+            environ = exchange.environ
             if view.streams_body:
                 environ["carboy.receive"] = exchange.receive
                 environ["wsgi.input"] = body = body_stream(exchange)
@@ -78,57 +84,61 @@ async def answer(app: Flask, exchange: Exchange) -> None:
         # It may have gone meanwhile: another request may have set an attribute.
         short = app._short or app._the_short_way()
         if view.is_async and short is not None:
-            await _on_loop(app, exchange, short, view)
+            await _on_loop(app, exchange, short, view, found, body)
             return
-        unsent = await in_thread(app._threads, _InThread(app, exchange).run)
+        unsent = await in_thread(app._threads, _InThread(app, exchange, exchange.environ).run)
         if unsent is not None:
             await _send(app, exchange, *unsent)
     except ClientGone:
         pass
     except (SystemExit, KeyboardInterrupt) as e:
         # A task hands these on to the loop, which would end in the middle of other requests.
-        line = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
         raise RuntimeError(
-            f"The answer to {line} raised {type(e).__name__}, which would end the server."
+            f"The answer to {exchange.method} {exchange.path} raised {type(e).__name__}, which"
+            " would end the server."
         ) from e
     finally:
         if body is not None:
             body.close()
+        exchange.close()
 
 
-def _find_view(app: Flask, environ: WSGIEnvironment) -> Known:
-    """What is known of the view that will answer the request.
+def _find_view(app: Flask, exchange: Exchange) -> tuple[Known, tuple[Rule, dict[str, Any]] | None]:
+    """What is known of the view that will answer the request, and what the map found for it.
 
     A view is taken for plain when only the pipeline can tell: when stages are overridden, the
     WSGI callable is wrapped, or there is no such page; and when somebody listens to the signals
     of contexts, which are sent where they are pushed.
     """
+    found: tuple[Rule, dict[str, Any]] | None = None
+    path = exchange.path
+    if app.url_map.has_own_converters:
+        # They may wait for a database, and expect the context of a request.
+        rule = app.url_map.find_rule(path, exchange.method)
+    else:
+        try:
+            found = app.url_map.find(path, exchange.method)
+        except HTTPException:
+            return _PLAIN, None
+        rule = None if found is None else found[0]
+    if rule is None:
+        return _PLAIN, None
     short = app._short or app._the_short_way()
-    path: str = environ["PATH_INFO"]
-    if not path.isascii():
-        path = path.encode("latin-1").decode(errors="replace")
-    try:
-        found = app.url_map.find(path, environ["REQUEST_METHOD"])
-    except HTTPException:
-        return _PLAIN
-    if found is None:
-        return _PLAIN
-    rule = found[0]
     streams_body = getattr(rule, "stream_body", False)
-    if (
-        short is None
-        or _method(app, "wsgi_app") is not wsgi_app
-        or appcontext_pushed.receivers
-        or appcontext_popped.receivers
-    ):
-        return Known(False, streams_body)
+    if short is None or short.wrapped or appcontext_pushed.receivers or appcontext_popped.receivers:
+        return (_PLAIN_STREAM if streams_body else _PLAIN), None
     view = short.view_functions.get(rule.endpoint)
     if view is None or (app._debugger is not None and app._debugger.answers(path)):
-        return _PLAIN
-    if async_driver.is_async(view):
-        return Known(True, streams_body)
-    is_class = hasattr(view, "view_class") and _awaits(view, environ["REQUEST_METHOD"])
-    return Known(is_class, streams_body, is_class)
+        return _PLAIN, None
+    if (
+        # As is_async() does, which is asked for what is no plain function.
+        code.co_flags & CO_COROUTINE
+        if (code := getattr(view, "__code__", None)) is not None
+        else async_driver.is_async(view)
+    ):
+        return (_ASYNC_STREAM if streams_body else _ASYNC), found
+    is_class = hasattr(view, "view_class") and _awaits(view, exchange.method)
+    return Known(is_class, streams_body, is_class), found
 
 
 def _awaits(view: Any, method: str) -> bool:
@@ -150,46 +160,61 @@ def _awaits(view: Any, method: str) -> bool:
     return called is not None and async_driver.is_async(called)
 
 
-async def _on_loop(app: Flask, exchange: Exchange, short: _Short, view: Known) -> None:
-    environ = exchange.environ
-    wait_here()
-    ctx = app.open_request(environ)
+async def _on_loop(
+    app: Flask,
+    exchange: Exchange,
+    short: _Short,
+    view: Known,
+    found: tuple[Rule, dict[str, Any]] | None,
+    body: IO[bytes] | None,
+) -> None:
+    ctx = async_driver.LoopContext._for(app, exchange)
     if view.is_class:
         ctx.awaited = True
     receive = None
-    watch = _Watch(exchange)
-    body = environ["wsgi.input"]
-    if isinstance(body, UnfinishedBody) and not view.streams_body:
-
-        async def receive() -> None:
-            limit = ctx.request.max_content_length
-            environ["wsgi.input"] = await receive_body(exchange, limit, body)
-
+    if body is not None and isinstance(body, UnfinishedBody) and not view.streams_body:
+        receive = partial(_receive_more, exchange, ctx, body)
+    loop = wait_here()
+    watches: _Watches | None = app.__dict__.get("_watches")
+    if watches is None or watches.loop is not loop:
+        watches = app.__dict__["_watches"] = _Watches(loop)
+    if not watches.looks:
+        watches.look_later()
+    watches.young[exchange] = asyncio.current_task(loop)
+    left = False
     try:
         try:
-            response = await _Watched(async_driver.respond(app, ctx, short, receive), watch)
-        except asyncio.CancelledError:
-            if watch.stop():
-                raise ClientGone from None
-            raise
+            response = await async_driver.respond(app, ctx, short, found, receive)
         finally:
-            left = watch.stop()
+            left = watches.end(exchange)
             await async_driver.conclude(app, ctx)
             if ctx._background is not None:
                 app._begin_background(ctx._background)
+    except asyncio.CancelledError:
+        if left:
+            raise ClientGone from None
+        raise
     except Exception as e:
         if app._debugger is None or isinstance(e, ClientGone):
             raise
-        response = await in_thread(app._threads, app._debugger.report, e, environ)
+        response = await in_thread(app._threads, app._debugger.report, e, exchange.environ)
     if left:
         raise ClientGone
+    # A hook may have returned something else.
+    if isinstance(response, Response) and (whole := response._at_hand(exchange.method)) is not None:
+        await exchange.send_whole(*whole)
+        return
     start: list[tuple[int, Fields]] = []
-    body = response(environ, _start_response(start))
-    if type(body) is list and len(body) == 1:
-        # As below, without a coroutine more.
-        await exchange.send_whole(*start[0], body[0])
-    else:
-        await _send(app, exchange, *start[0], body)
+    pieces = response(exchange.environ, _start_response(start))
+    await _send(app, exchange, *start[0], pieces)
+
+
+async def _receive_more(
+    exchange: Exchange, ctx: async_driver.LoopContext, body: UnfinishedBody
+) -> None:
+    """Receive the rest of *body*, if its limit has been raised meanwhile."""
+    limit = ctx.request.max_content_length
+    exchange.environ["wsgi.input"] = await receive_body(exchange, limit, body)
 
 
 async def _send(
@@ -202,24 +227,16 @@ async def _send(
     elif (span := span_of(body)) is not None and await exchange.send_file(status, fields, span):
         body.close()  # type: ignore[attr-defined]
     else:
-        await in_thread(app._threads, _InThread(app, exchange).send, status, fields, body)
+        await in_thread(app._threads, _InThread(app, exchange, {}).send, status, fields, body)
 
 
 class _Watch:
-    """Cancels the current task when the client leaves, unless it is stopped before."""
+    """Cancels *task* when the client leaves, unless it is stopped before."""
 
-    def __init__(self, exchange: Exchange, after: float = _WATCH_AFTER) -> None:
+    def __init__(self, exchange: Exchange, task: asyncio.Task[Any] | None) -> None:
         self.exchange = exchange
-        self.task = asyncio.current_task()
+        self.task = task
         self.left = False
-        self.watcher: asyncio.Task[None] | None = None
-        self.after = after
-        self.timer: asyncio.TimerHandle | None = None
-
-    def begin(self) -> None:
-        self.timer = asyncio.get_running_loop().call_later(self.after, self.start)
-
-    def start(self) -> None:
         self.watcher = asyncio.ensure_future(self.watch())
 
     async def watch(self) -> None:
@@ -230,10 +247,7 @@ class _Watch:
 
     def stop(self) -> bool:
         """Whether it was the client that left."""
-        if self.timer is not None:
-            self.timer.cancel()
-        if self.watcher is not None:
-            self.watcher.cancel()
+        self.watcher.cancel()
         if self.left and self.task is not None:
             # What the server does in this task afterwards is not cancelled.
             self.task.uncancel()
@@ -241,28 +255,41 @@ class _Watch:
         return self.left
 
 
-class _Watched(Generic[T]):
-    """Awaits *coroutine*, and begins *watch* when that has to wait for something: a view that
-    does not is not charged for it."""
+class _Watches:
+    """The requests that are being answered on a loop, watched from their second look on.
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], watch: _Watch) -> None:
-        self.coroutine = coroutine
-        self.watch = watch
+    Most are answered by then: to watch one costs as much as a small view.
+    """
 
-    def __await__(self) -> Generator[Any, Any, T]:
-        coroutine = self.coroutine
-        try:
-            waited_for = coroutine.send(None)
-            self.watch.begin()
-            while True:
-                try:
-                    sent = yield waited_for
-                except BaseException as e:
-                    waited_for = coroutine.throw(e)
-                else:
-                    waited_for = coroutine.send(sent)
-        except StopIteration as e:
-            return e.value  # type: ignore[no-any-return]
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.young: dict[Exchange, asyncio.Task[Any] | None] = {}
+        self.grown: dict[Exchange, asyncio.Task[Any] | None] = {}
+        self.watched: dict[Exchange, _Watch] = {}
+        #: Whether there is another look to come.
+        self.looks = False
+
+    def look_later(self) -> None:
+        self.looks = True
+        self.loop.call_later(_LOOK, self.look)
+
+    def look(self) -> None:
+        for exchange, task in self.grown.items():
+            self.watched[exchange] = _Watch(exchange, task)
+        self.grown, self.young = self.young, {}
+        self.looks = False
+        if self.grown:
+            self.look_later()
+
+    def end(self, exchange: Exchange) -> bool:
+        """Watch *exchange* no longer; whether its client has left."""
+        if self.young.pop(exchange, _gone) is _gone and self.grown.pop(exchange, _gone) is _gone:
+            watch = self.watched.pop(exchange, None)
+            return watch is not None and watch.stop()
+        return False
+
+
+_gone: Final[Any] = object()
 
 
 def _start_response(start: list[tuple[int, Fields]]) -> Callable[..., Callable[[bytes], object]]:
@@ -312,8 +339,7 @@ async def _send_pieces(
 @asynccontextmanager
 async def _while_there(exchange: Exchange) -> AsyncIterator[None]:
     """Cancel what is awaited within when the client leaves, and raise :class:`ClientGone`."""
-    watch = _Watch(exchange, 0)
-    watch.begin()
+    watch = _Watch(exchange, asyncio.current_task())
     try:
         yield
     except asyncio.CancelledError:
@@ -327,16 +353,17 @@ async def _while_there(exchange: Exchange) -> AsyncIterator[None]:
 class _InThread:
     """A WSGI server of one request, in a worker thread."""
 
-    def __init__(self, app: Flask, exchange: Exchange) -> None:
+    def __init__(self, app: Flask, exchange: Exchange, environ: WSGIEnvironment) -> None:
         self.app = app
         self.exchange = exchange
+        self.environ = environ
         self.loop = asyncio.get_running_loop()
         self.watcher: asyncio.Future[None] | None = None
 
     def run(self) -> tuple[int, Fields, Iterable[bytes]] | None:
         """Call the application, and return its answer if the loop can send it, or else do so."""
         start: list[tuple[int, Fields]] = []
-        body = self.app.wsgi_app(self.exchange.environ, _start_response(start))
+        body = self.app.wsgi_app(self.environ, _start_response(start))
         if start and (
             (type(body) is list and len(body) == 1)
             or type(body) is AsyncBody

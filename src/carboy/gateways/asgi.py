@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..websocket_driver import serve
 from ..wrappers.websocket import ABNORMAL, NO_STATUS, WebSocketClosed
 from .answer import answer
-from .exchange import ClientGone, Fields, environ_of, may_have_body
+from .exchange import ClientGone, Fields, below, decoded, environ_of
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
     from ..app import Flask
     from ..files import Span
+
+#: The headers that say how to go about a request.
+_TELLING: Final = frozenset(
+    {b"host", b"cookie", b"upgrade", b"content-length", b"transfer-encoding"}
+)
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -25,32 +32,87 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-async def asgi(app: Flask, scope: Scope, receive: Receive, send: Send) -> None:
-    """The application as an ASGI callable.
+class ASGI:
+    """An application as an ASGI callable.
 
-    :raises ValueError: a type of connection that there is no way to answer
+    An object, because servers take a bound method for a callable of version 2.
     """
-    kind = scope["type"]
-    if kind == "http":
-        await answer(app, _HTTP(scope, receive, send))
-    elif kind == "websocket":
-        await serve(app, _WebSocket(scope, receive, send))
-    elif kind == "lifespan":
-        await _live(app, receive, send)
-    else:
-        raise ValueError(f"Carboy cannot answer an ASGI connection of the type {kind!r}.")
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a connection.
+
+        :param scope: of the type ``http``, ``websocket`` or ``lifespan``
+        :param receive: gives what the client sends
+        :param send: takes what the client is to get
+        :raises ValueError: a type of connection that there is no way to answer
+        """
+        app = self.app
+        kind = scope["type"]
+        if kind == "lifespan":
+            await _live(app, receive, send)
+            return
+        if app._awaits_start:
+            await app._life.start()
+        if kind == "http":
+            await answer(app, _HTTP(scope, receive, send))
+        elif kind == "websocket":
+            await serve(app, _WebSocket(scope, receive, send))
+        else:
+            raise ValueError(f"Carboy cannot answer an ASGI connection of the type {kind!r}.")
 
 
 class _HTTP:
     """An ``http`` connection."""
 
+    host: str | None = None
+    has_cookies = False
+    upgrades = False
+    _environ: WSGIEnvironment | None = None
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._more = True
         self._all_received: asyncio.Future[None] | None = None
-        self._reads_files = "http.response.pathsend" in (scope.get("extensions") or {})
-        self.environ = _environ(scope)
+        self.method: str = scope["method"]
+        path: str = scope["path"]
+        if root_path := scope.get("root_path"):
+            path = below(root_path, path)
+        self.path = path if path.isascii() else decoded(path)
+        length = None
+        chunked = False
+        for name, value in scope["headers"]:
+            if name not in _TELLING:
+                continue
+            if name == b"host":
+                host = value.decode("latin-1")
+                self.host = f"{self.host},{host}" if self.host else host or None
+            elif name == b"cookie":
+                self.has_cookies = True
+            elif name == b"upgrade":
+                self.upgrades = True
+            elif name == b"content-length":
+                length = value
+            else:
+                chunked = True
+        if length is None:
+            # From HTTP/2 on, a body need not be announced.
+            self.may_have_body = chunked or scope.get("http_version", "1.1") > "1.1"
+        else:
+            self.may_have_body = length != b"0"
+
+    @property
+    def environ(self) -> WSGIEnvironment:
+        if self._environ is None:
+            self._environ = _environ(self._scope)
+        return self._environ
+
+    def close(self) -> None:
+        pass
 
     async def receive(self) -> bytes:
         while self._more:
@@ -70,7 +132,7 @@ class _HTTP:
             self._all_received.set_result(None)
 
     async def gone(self) -> None:
-        if self._more and may_have_body(self.environ):
+        if self._more and self.may_have_body:
             # What comes is the body, and somebody else's.
             self._all_received = asyncio.get_running_loop().create_future()
             await self._all_received
@@ -100,7 +162,7 @@ class _HTTP:
         pass
 
     async def send_file(self, status: int, fields: Fields, span: Span) -> bool:
-        if not span.whole or not self._reads_files:
+        if not span.whole or "http.response.pathsend" not in (self._scope.get("extensions") or ()):
             return False
         await self.start(status, fields)
         await self._send({"type": "http.response.pathsend", "path": span.path})

@@ -16,6 +16,8 @@ from urllib.parse import quote
 
 from werkzeug.exceptions import ClientDisconnected
 
+from ..async_driver import Asked
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
@@ -30,14 +32,23 @@ _PIECE: Final = 64 * 1024
 Fields = list[tuple[str, str]]
 
 
+def below(root_path: str, path: str) -> str:
+    """*path* without *root_path*, if it begins with that."""
+    root_path = root_path.rstrip("/")
+    if root_path and f"{path}/".startswith(f"{root_path}/"):
+        return path[len(root_path) :]
+    return path
+
+
 class ClientGone(ConnectionError):
     """The client has left; there is nobody to answer."""
 
 
-class Exchange(Protocol):
+class Exchange(Asked, Protocol):
     """A request, and the way to its answer. All methods are for the server's loop."""
 
-    environ: WSGIEnvironment
+    #: Whether to ask for a body: one is announced, or the protocol does not announce it.
+    may_have_body: bool
 
     async def receive(self) -> bytes:
         """The next piece of the request's body; empty at its end.
@@ -69,6 +80,9 @@ class Exchange(Protocol):
     async def send_file(self, status: int, fields: Fields, span: Span) -> bool:
         """Answer with a file or a part of it, which the server reads; ``False`` if it cannot."""
 
+    def close(self) -> None:
+        """Let go of what it holds."""
+
 
 def environ_of(
     method: str,
@@ -92,9 +106,8 @@ def environ_of(
     :param server: host and port that the server listens on, empty for a Unix socket
     :param client: address and port of the client, empty for a Unix socket
     """
+    path = below(root_path, path)
     root_path = root_path.rstrip("/")
-    if root_path and f"{path}/".startswith(f"{root_path}/"):
-        path = path[len(root_path) :]
     if raw_path is None:
         raw_path = quote(root_path + path, safe="/!$&'()*+,;=:@~")
     environ: WSGIEnvironment = {
@@ -160,12 +173,9 @@ def latin1(text: str) -> str:
     return text.encode(errors="surrogateescape").decode("latin-1")
 
 
-def may_have_body(environ: WSGIEnvironment) -> bool:
-    """Whether to ask for a body: one is announced, or the protocol does not announce it."""
-    length: str | None = environ.get("CONTENT_LENGTH")
-    if length is None:
-        return "HTTP_TRANSFER_ENCODING" in environ or bool(environ["SERVER_PROTOCOL"] > "HTTP/1.1")
-    return length != "0"
+def decoded(path: str) -> str:
+    """*path* as the rules have it, where it is not UTF-8."""
+    return path.encode(errors="surrogateescape").decode(errors="replace")
 
 
 class UnfinishedBody(BufferedReader):

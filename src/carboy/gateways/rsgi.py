@@ -15,10 +15,12 @@ from .. import connections
 from ..websocket_driver import serve
 from ..wrappers.websocket import ABNORMAL, WebSocketClosed
 from .answer import answer
-from .exchange import ClientGone, Fields, environ_of, latin1
+from .exchange import ClientGone, Fields, decoded, environ_of, latin1
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from socket import socket
+    from wsgiref.types import WSGIEnvironment
 
     from ..app import Flask
     from ..files import Span
@@ -35,6 +37,12 @@ class Headers(Protocol):
     """The headers of a request."""
 
     def items(self) -> list[tuple[str, str]]: ...
+
+    def get(self, key: str, default: str | None = None) -> str | None: ...
+
+    def get_all(self, key: str) -> list[str]: ...
+
+    def __contains__(self, key: str) -> bool: ...
 
 
 class Scope(Protocol):
@@ -54,17 +62,11 @@ class Scope(Protocol):
     def headers(self) -> Headers: ...
 
 
-async def rsgi(app: Flask, scope: Scope, protocol: Any) -> None:
+def rsgi(app: Flask, scope: Scope, protocol: Any) -> Coroutine[Any, Any, None]:
     """The application as an RSGI callable."""
     if scope.proto == "http":
-        exchange = _HTTP(scope, protocol)
-        try:
-            await answer(app, exchange)
-        finally:
-            if exchange.connection is not None:
-                exchange.connection.close()
-    else:
-        await serve(app, _WebSocket(scope, protocol))
+        return answer(app, _HTTP(scope, protocol))
+    return serve(app, _WebSocket(scope, protocol))
 
 
 class _HTTP:
@@ -73,14 +75,38 @@ class _HTTP:
     #: The client's, once so much was sent that it has to be asked whether it takes more.
     connection: socket | None = None
     _ahead = 0
+    _body: AsyncIterator[bytes] | None = None
+    _ended = False
+    _size = 0
+    _transport: Any = None
+    _environ: WSGIEnvironment | None = None
 
     def __init__(self, scope: Scope, protocol: Any) -> None:
+        self._scope = scope
         self._protocol = protocol
-        self._body: AsyncIterator[bytes] | None = None
-        self._ended = False
-        self._size = 0
-        self._transport: Any = None
-        self.environ = _environ(scope)
+        self.method = scope.method
+        path = scope.path
+        self.path = path if path.isascii() else decoded(path)
+        headers = scope.headers
+        self.host = scope.authority or ",".join(headers.get_all("host")) or None
+        self.has_cookies = "cookie" in headers
+        self.upgrades = "upgrade" in headers
+        length = headers.get("content-length")
+        self.may_have_body = (
+            length != "0"
+            if length is not None
+            else "transfer-encoding" in headers or scope.http_version[0] > "1"
+        )
+
+    @property
+    def environ(self) -> WSGIEnvironment:
+        if self._environ is None:
+            self._environ = _environ(self._scope)
+        return self._environ
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
 
     async def receive(self) -> bytes:
         if self._ended:
@@ -233,7 +259,7 @@ def _environ(scope: Scope) -> dict[str, Any]:
         server=_host_and_port(scope.server),
         client=_host_and_port(scope.client),
     )
-    if scope.authority is not None:
+    if scope.authority:
         environ["HTTP_HOST"] = scope.authority
     environ["rsgi.scope"] = scope
     return environ

@@ -17,11 +17,14 @@ from typing import Any
 from werkzeug import routing
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter, Rule, RuleFactory
+from werkzeug.routing.converters import DEFAULT_CONVERTERS
 from werkzeug.routing.matcher import SlashRequired
 
 from .builder import PathBuilder
 from .matcher import TreeMatcher
-from .tree import State
+from .tree import Outcome, State
+
+_BUILT_IN = frozenset(DEFAULT_CONVERTERS.values())
 
 
 class Map(routing.Map):
@@ -62,6 +65,8 @@ class Map(routing.Map):
         self._top: State | None = None
         self._builders: dict[Any, tuple[PathBuilder, ...]] = {}
         self._shared_converters: dict[object, BaseConverter] = {}
+        #: Whether to match may be to call a converter of the program's own.
+        self.has_own_converters = False
         # Endpoints whose rules are to be sorted, and those with rules that others may prefer.
         self._unsorted: set[Any] = set()
         self._redirecting: set[Any] = set()
@@ -97,6 +102,8 @@ class Map(routing.Map):
         """
         for rule in rulefactory.get_rules(self):
             rule.bind(self)
+            if not _BUILT_IN.issuperset(map(type, rule._converters.values())):
+                self.has_own_converters = True
             with self._remap_lock:
                 if not rule.build_only:
                     self._matcher.add(rule)
@@ -196,18 +203,7 @@ class Map(routing.Map):
     ) -> tuple[Rule, dict[str, Any]] | None:
         if self._host_matching:
             return None
-        if parts[0] or not path[1:] or not parts[1]:
-            # An adapter looks at a path with a single slash in front of it.
-            parts = ["", *path.lstrip("/").split("/")] if path else [""]
-        tree = self._matcher.tree
-        entrance = tree.entrance
-        if entrance is None:
-            parts = [self.default_subdomain, *parts]
-        try:
-            leaf, values, allowed, mismatch = tree.search(parts, method, entrance=entrance)
-        except SlashRequired:
-            return None
-
+        leaf, values, allowed, mismatch = self._leaf(path, parts, method)
         if leaf is None:
             if self.merge_slashes and "//" in path:
                 return None
@@ -222,6 +218,34 @@ class Map(routing.Map):
         if mismatch:
             return None
         raise NotFound
+
+    def find_rule(self, path: str, method: str) -> Rule | None:
+        """The rule that :meth:`find` gives, unless a converter refuses its value: none is called.
+
+        :param path: the decoded path, as in ``PATH_INFO``
+        :param method: the request's method
+        :return: ``None`` when no rule matches, or only an adapter can tell
+        """
+        if self._remap:
+            self.update()
+        if self._host_matching:
+            return None
+        leaf = self._leaf(path, path.split("/"), method.upper())[0]
+        return None if leaf is None or leaf.special else leaf.rule
+
+    def _leaf(self, path: str, parts: list[str], method: str) -> Outcome:
+        if parts[0] or not path[1:] or not parts[1]:
+            # An adapter looks at a path with a single slash in front of it.
+            parts = ["", *path.lstrip("/").split("/")] if path else [""]
+        tree = self._matcher.tree
+        entrance = tree.entrance
+        if entrance is None:
+            parts = [self.default_subdomain, *parts]
+        try:
+            return tree.search(parts, method, entrance=entrance)
+        except SlashRequired:
+            # Like a mismatch, this is an adapter's to explain.
+            return None, (), None, True
 
     def _redirects(self, rule: Rule, arguments: dict[str, Any], method: str) -> bool:
         """Whether another rule of the endpoint has *arguments* as its defaults."""

@@ -10,6 +10,8 @@ import os
 import shlex
 import socket
 import stat
+import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
@@ -102,6 +104,20 @@ def bind_unix(path: str) -> socket.socket:
             raise
         raise CannotListen(path, None, error.strerror or str(error), "Check --uds.") from None
     return sock
+
+
+def turn_away(descriptor: int) -> None:
+    """Put another socket in the place of a listening one, which others go on serving."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as deaf:
+        if sys.platform == "linux":
+            # The kernel makes up a name, and no folder has to be writable.
+            deaf.bind("")
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                deaf.bind(f"{folder}/deaf")
+        deaf.listen()
+        deaf.setblocking(False)
+        os.dup2(deaf.fileno(), descriptor, inheritable=False)
 
 
 def _remove_stale(path: str) -> None:

@@ -13,7 +13,6 @@ out here that it is the one which serves.
 from __future__ import annotations
 
 import os
-import ssl
 import sys
 import tempfile
 import traceback
@@ -21,11 +20,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module, invalidate_caches
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .access_log import LoggedLines, show_access_log
 from .address import ANY_HOST, CannotListen, bind, url
-from .handover import LOAD, Reloader, take
+from .handover import LOAD, MARK, Reloader, take
 from .serving import THREADS, serve
 
 if TYPE_CHECKING:
@@ -94,10 +94,11 @@ def develop(load: Callable[[], Any], settings: Settings, *, spare: bool = False)
     if (reloader := take()) is not None:
         _serve_for(reloader, load, settings)
         return
-    application = None if settings.reload else load()
+    if settings.reload:
+        _serve_for(_supervise(settings, spare), load, settings)
+        return
+    application = load()
     with _certificate(settings.certificate) as certificate:
-        if settings.reload:
-            raise SystemExit(_supervise(settings, certificate, spare))
         choice = choose(application, settings.interface)
         sock = _listen(settings)
         said = {"ready": choice.interface, "why": choice.why, "name": _name(application)}
@@ -156,17 +157,22 @@ def _serve_for(reloader: Reloader, load: Callable[[], Any], settings: Settings) 
         said = {"ready": choice.interface, "why": choice.why, "name": _name(application)}
         reloader.say(**said, token=token, **dependencies(application))
 
-    serve(
-        application,
-        reloader.listener,
-        interface=choice.interface,
-        threads=settings.threads,
-        certificate=reloader.certificate,
-        log=_Lines(lambda: reloader.say(**dependencies(application))),
-        live=live,
-        reloader=reloader,
-        when_serving=is_ready,
-    )
+    try:
+        serve(
+            application,
+            reloader.listener,
+            interface=choice.interface,
+            threads=settings.threads,
+            certificate=reloader.certificate,
+            log=_Lines(lambda: reloader.say(**dependencies(application))),
+            live=live,
+            reloader=reloader,
+            when_serving=is_ready,
+        )
+    except BaseException:
+        # What runs when serving begins may have failed.
+        reloader.say(files=[*own_modules()])
+        raise
 
 
 class _Lines(LoggedLines):
@@ -179,14 +185,18 @@ class _Lines(LoggedLines):
         super().__init__()
         self._tell = tell
         self._imported = len(sys.modules)
+        self._telling = Lock()
 
     def write(
         self, client: str, method: str, target: str, status: int, seconds: float, size: int
     ) -> None:
         super().write(client, method, target, status, seconds, size)
         if len(sys.modules) != self._imported:
-            self._imported = len(sys.modules)
-            self._tell()
+            # One at a time, or else who knows less could be the last to speak.
+            with self._telling:
+                if (imported := len(sys.modules)) != self._imported:
+                    self._tell()
+                    self._imported = imported
 
 
 def dependencies(application: Any) -> dict[str, list[str]]:
@@ -227,7 +237,22 @@ def _show_own(error: Exception) -> None:
 # The process that keeps it
 
 
-def _supervise(settings: Settings, certificate: tuple[str, str] | None, spare: bool) -> int:
+def _supervise(settings: Settings, spare: bool) -> Reloader:
+    """Keep the program running, and leave in the end.
+
+    :returns: only in a copy of this process, which is to be the program
+    """
+    from .reloader import IsProgram
+
+    try:
+        with _certificate(settings.certificate) as certificate:
+            raise SystemExit(_keep(settings, certificate, spare))
+    except IsProgram as program:
+        os.environ |= MARK
+        return Reloader(program.handed)
+
+
+def _keep(settings: Settings, certificate: tuple[str, str] | None, spare: bool) -> int:
     from .reloader import CannotReload, Plan, Supervisor
     from .watching import Watched, both_paths, own_modules
 
@@ -388,6 +413,8 @@ def _checked_pair(certificate: Any) -> tuple[str, str]:
 
     Granian would otherwise find out in a thread of its own, where it can only give up.
     """
+    import ssl  # few need it
+
     try:
         cert, key = map(str, certificate)
     except TypeError:

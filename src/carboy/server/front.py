@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from .access_log import AccessLines, target
 from .proxies import Proxies
+from .slow_bodies import SlowBodies
 from .wsgi import ResponseTaker, WSGICallback, last_on_connection
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Front:
     :param log: writes the line of a request
     :param proxies: whose headers are believed
     :param limit: after how many requests *when_reached* is called
+    :param body_timeout: for how many seconds a thread waits for a body under WSGI; 0 for ever
+    :param when_held: called when half of the threads are held by clients that send no bodies
     """
 
     def __init__(
@@ -51,14 +54,18 @@ class Front:
         log: AccessLines | None = None,
         proxies: Proxies | None = None,
         limit: int | None = None,
+        body_timeout: float = 0,
         when_reached: Callable[[], None],
+        when_held: Callable[[], None] = lambda: None,
     ) -> None:
         self.health = health
         self.log = log
         self.proxies = proxies
         self.closing = False
         self._left = limit
+        self._body_timeout = body_timeout
         self._when_reached = when_reached
+        self._when_held = when_held
         self._wsgi: WSGICallback | None = None
         #: The tasks of the WebSockets that are open.
         self.websockets: set[asyncio.Task[Any]] = set()
@@ -89,19 +96,25 @@ class Front:
             return 503, last_on_connection(headers), b"stopping\n"
         return 200, headers, b"ok\n"
 
-    def wsgi(self, application: Any, *, multithread: bool, multiprocess: bool) -> WSGI:
+    def wsgi(self, application: Any, *, threads: int, multiprocess: bool) -> WSGI:
         """What Granian calls for each request under WSGI.
 
-        :param multithread: whether several threads may call the application at a time
+        :param threads: how many threads may call the application at a time
         :param multiprocess: whether other processes serve the same application
         """
         if self.proxies is not None:
             application = self.proxies.middleware(application)
+        slow_bodies = None
+        if self._body_timeout:
+            slow_bodies = SlowBodies(self._body_timeout, threads, self._when_held)
+            slow_bodies.start()
         callback = self._wsgi = WSGICallback(
             application,
             None if self.log is None else self.log.wsgi,
-            multithread=multithread,
+            multithread=threads > 1,
             multiprocess=multiprocess,
+            spare_threads=threads // 2,
+            slow_bodies=slow_bodies,
         )
         answer: WSGI = callback.answer
         if self._left is not None:

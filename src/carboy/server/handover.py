@@ -14,13 +14,22 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import socket
+import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from threading import Lock, Thread
 from typing import Any
 
 #: Where a program finds what it is given.
 VARIABLE = "CARBOY_RELOADER"
+
+#: Where programs look that do something once only.
+MARK = {"WERKZEUG_RUN_MAIN": "true"}
+
+#: How many seconds a program that serves is given to end when the reloader has gone.
+LEFT_ALONE = 5.0
 
 #: Orders: load the program; let others serve from now on; serve no more; tell pages that
 #: something has changed.
@@ -50,10 +59,14 @@ class Handed:
     token: str | None = None
     waits: bool = False
 
+    def copied(self) -> Handed:
+        """The same with descriptors of its own."""
+        listener, channel, terminal = map(os.dup, (self.listener, self.channel, self.terminal))
+        return replace(self, listener=listener, channel=channel, terminal=terminal)
+
     def variables(self) -> dict[str, str]:
         """The environment variables that say so."""
-        # The second is where programs look that do something once only.
-        return {VARIABLE: json.dumps(asdict(self)), "WERKZEUG_RUN_MAIN": "true"}
+        return {VARIABLE: json.dumps(asdict(self)), **MARK}
 
 
 class Reloader:
@@ -64,7 +77,11 @@ class Reloader:
 
     def __init__(self, handed: Handed) -> None:
         self.listener = socket.socket(fileno=handed.listener)
-        self.channel = socket.socket(fileno=handed.channel)
+        self._channel = socket.socket(fileno=handed.channel)
+        self._saying = Lock()
+        self._orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        #: Whether the program looks at the orders.
+        self.obeyed = False
         self._terminal = handed.terminal
         self.version = handed.version
         self.certificate = handed.certificate and (handed.certificate[0], handed.certificate[1])
@@ -73,12 +90,26 @@ class Reloader:
         self.waits = handed.waits
         for descriptor in (handed.listener, handed.channel, handed.terminal):
             os.set_inheritable(descriptor, False)
+        Thread(target=self._listen, name="carboy-orders", daemon=True).start()
+
+    def _listen(self) -> None:
+        order = b" "
+        while order:
+            try:
+                order = self._channel.recv(1)
+            except OSError:
+                order = b""
+            self._orders.put(order or STOP)
+        # A program that hangs in its imports, or at its end, is not to be left behind.
+        if self.obeyed:
+            time.sleep(LEFT_ALONE)
+        os._exit(1)
 
     def say(self, **message: Any) -> None:
         """Tell the reloader something."""
         # If it has gone, that is what the program will hear next.
-        with suppress(OSError):
-            self.channel.sendall(json.dumps(message).encode() + b"\n")
+        with self._saying, suppress(OSError):
+            self._channel.sendall(json.dumps(message).encode() + b"\n")
 
     def show_terminal(self) -> None:
         """Let standard error be the terminal itself."""
@@ -86,10 +117,7 @@ class Reloader:
 
     def order(self) -> bytes:
         """Wait for the next order; :data:`STOP` if the reloader has gone."""
-        try:
-            return self.channel.recv(1) or STOP
-        except OSError:
-            return STOP
+        return self._orders.get()
 
 
 def take() -> Reloader | None:

@@ -19,7 +19,6 @@ any other client.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -155,6 +154,9 @@ class LiveReload:
                     self._changed.wait(PULSE)
 
     async def _events_on_loop(self) -> AsyncIterator[bytes]:
+        # The reloader, which knows this module too, needs no loop.
+        import asyncio
+
         told, pulse = "", 0.0
         while not self._closed:
             if self.version != told:
@@ -218,6 +220,8 @@ class LiveReload:
         return answer_or_tell
 
     async def _tell_asgi(self, scope: Any, receive: Any, send: Any) -> None:
+        import asyncio
+
         is_script = scope["path"] == SCRIPT_FILE
         headers = _SCRIPT_HEADERS if is_script else _EVENT_HEADERS
         fields = [(name.encode(), value.encode()) for name, value in headers]

@@ -49,6 +49,8 @@ class Settings:
     :param static: whether the application's own static folder is served without it
     :param mounts: URL prefixes and the folders served under them
     :param health: the path of the health check
+    :param body_timeout: the seconds that a thread waits for the body of a request under WSGI;
+        0 for as long as it takes
     :param graceful_timeout: the seconds a request is given to end when its worker stops
     :param max_requests: after how many requests a worker is replaced
     :param max_requests_jitter: up to how many more each worker takes, by chance
@@ -71,6 +73,7 @@ class Settings:
     static: bool = False
     mounts: tuple[tuple[str, str], ...] = ()
     health: str | None = None
+    body_timeout: float = 30.0
     graceful_timeout: float = 30.0
     max_requests: int | None = None
     max_requests_jitter: int = 0

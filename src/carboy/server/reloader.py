@@ -24,26 +24,29 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .failure import TEXT, TITLE, shown
+from .forked import Forked, can_fork, fork, held_signals
 from .handover import LOAD, PAGES, RETIRE, STOP, Handed
-from .serving import GRACE, GRACE_WHEN_RETIRING
+from .serving import GRACE, GRACE_WHEN_RETIRING, terminal_mender
 from .watching import (
+    QUIET,
     Contents,
     Watched,
     Watcher,
     both_paths,
     files_below,
+    files_in,
     forget_compiled,
     is_excluded,
-    is_newer,
     is_own,
 )
 
@@ -61,6 +64,13 @@ class CannotReload(RuntimeError):
     """The reloader cannot do its work here. The message says why, and what to do."""
 
 
+class IsProgram(Exception):
+    """This process is a copy that is to serve the program, with what the reloader hands to it."""
+
+    def __init__(self, handed: Handed) -> None:
+        self.handed = handed
+
+
 @dataclass(frozen=True)
 class Plan:
     """What to start, and when to start it anew.
@@ -73,7 +83,8 @@ class Plan:
     :param exclude: patterns of files that do not count
     :param polling: look at the files every so many seconds, where the system tells nothing
     :param live_reload: have pages reload themselves
-    :param spare: whether the program waits, when told to, before it loads anything of its own
+    :param spare: whether nothing of the program has been loaded; then it waits, when told to,
+        before it loads anything, and a copy of this process can become the program
     :param announce: called once, with what the program said when it was ready, or else ``None``
     """
 
@@ -93,7 +104,7 @@ class Plan:
 class _Process:
     """A process that serves, will, or has."""
 
-    popen: subprocess.Popen[bytes]
+    popen: subprocess.Popen[bytes] | Forked
     channel: socket.socket
     #: Its standard error, until it is ready.
     output: int
@@ -130,6 +141,8 @@ def command() -> list[str]:
         raise CannotReload("The reloader needs a Unix system.")
     if hasattr(sys, "ps1") or (len(sys.orig_argv) < 2):
         raise CannotReload("A program that is typed in cannot be started anew.")
+    if threading.current_thread() is not threading.main_thread():
+        raise CannotReload("The reloader works in the main thread only.")
     return [sys.executable, *sys.orig_argv[1:]]
 
 
@@ -147,15 +160,24 @@ class Supervisor:
         self._spare: _Process | None = None
         self._leaving: list[_Process] = []
         self._count = 0
+        #: When the program was last started, as `time.time()` tells it.
+        self._started = time.time()
         self._announced = False
         self._interface: str | None = None
         self._token: str | None = None
         self._stopping = False
+        #: The signals that end this.
+        self._ends: set[int] = set()
         self._status = 0
         self._watched = plan.watched
-        self._watched_since = time.time()
         self._contents = Contents()
         self._changes: deque[set[str]] = deque()
+        #: Files that were saved after the program had begun to load.
+        self._stale: set[str] = set()
+        #: Paths to look at, of which the watcher says nothing, and when.
+        self._unheard: set[str] = set()
+        self._unheard_at: float | None = None
+        self._mend_terminal = terminal_mender()
         self._selector = selectors.DefaultSelector()
         self._events, self._wakeup = socket.socketpair()
         self._watcher = Watcher(self._note, plan.polling)
@@ -164,17 +186,24 @@ class Supervisor:
         """Keep the program running until SIGTERM or SIGINT.
 
         :returns: the exit status
+        :raises IsProgram: in a copy of this process
         """
         try:
-            with self._signals(), _sane_terminal() as self._mend_terminal:
-                self._contents.look(self._watched.files)
+            self._contents.look(self._watched.files)
+            with ExitStack() as stack:
+                with held_signals():
+                    # A copy would remove the files of a certificate that was made for this run.
+                    forks = self._plan.spare and self._plan.certificate is None and can_fork()
+                    # The watcher takes a moment to import; meanwhile the program is loaded.
+                    self._start(forks)
+                    stack.enter_context(self._signals())
                 self._watch()
-                self._start()
                 while not self._stopping or self._processes():
                     self._look()
         finally:
             for process in self._processes():
                 process.popen.kill()
+            self._mend_terminal()
             self._watcher.close()
             self._selector.close()
             self._events.close()
@@ -187,11 +216,10 @@ class Supervisor:
         self._events.setblocking(False)
         self._wakeup.setblocking(False)
         self._selector.register(self._events, selectors.EVENT_READ)
-        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-        try:
-            before = {number: signal.signal(number, _leave_to_loop) for number in numbers}
-        except ValueError:
-            raise CannotReload("The reloader works in the main thread only.") from None
+        # What is ignored stays so: `nohup` and a shell's `&` ask for it.
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        self._ends = {n for n in numbers if signal.getsignal(n) != signal.SIG_IGN}
+        before = {n: signal.signal(n, _leave_to_loop) for n in (*self._ends, signal.SIGCHLD)}
         wakeup_before = signal.set_wakeup_fd(self._wakeup.fileno())
         try:
             yield
@@ -205,19 +233,32 @@ class Supervisor:
 
     # Starting and ending
 
-    def _start(self) -> None:
-        """Start the program."""
+    def _start(self, forks: bool = False) -> None:
+        """Start the program.
+
+        :param forks: as a copy of this process
+        """
+        self._started = time.time()
         spare, self._spare = self._spare, None
         if spare is not None and spare.popen.poll() is None:
-            spare.started = time.time()
+            spare.started = self._started
             spare.tell(LOAD)
             self._current = spare
         else:
-            self._current = self._open(self._command)
+            self._current = self._open(None if forks else self._command)
 
     def _open(
-        self, command: list[str], variables: Mapping[str, str] | None = None, waits: bool = False
+        self,
+        command: list[str] | None,
+        variables: Mapping[str, str] | None = None,
+        waits: bool = False,
     ) -> _Process:
+        """Start a process.
+
+        :param command: a copy of this process if ``None``
+        :param variables: for the environment of what is not the program
+        :param waits: see :class:`Handed`
+        """
         self._count += 1
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
@@ -236,12 +277,21 @@ class Supervisor:
         )
         started = time.time()
         try:
-            popen = subprocess.Popen(
-                command,
-                env={**self._plan.environment, **handed.variables(), **(variables or {})},
-                stderr=theirs_output,
-                pass_fds=(handed.listener, handed.channel, terminal),
-            )
+            popen: subprocess.Popen[bytes] | Forked | None
+            if command is None:
+                popen = fork(theirs_output)
+            else:
+                popen = subprocess.Popen(
+                    command,
+                    env={**self._plan.environment, **handed.variables(), **(variables or {})},
+                    stderr=theirs_output,
+                    pass_fds=(handed.listener, handed.channel, terminal),
+                )
+            if popen is None:
+                # While it had this end too, it would not hear that the reloader has gone.
+                ours.close()
+                os.close(output)
+                raise IsProgram(handed.copied())
         finally:
             theirs.close()
             os.close(theirs_output)
@@ -279,19 +329,23 @@ class Supervisor:
     def _look(self) -> None:
         """Wait for what is next, and deal with it."""
         deadlines = [p.deadline for p in self._processes() if p.deadline is not None]
+        if self._unheard_at is not None:
+            deadlines.append(self._unheard_at)
         pause = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-        numbers = b""
-        for key, _ in self._selector.select(pause):
-            if key.data is None:
-                numbers = self._events.recv(4096)
-            else:
-                heed, process = key.data
-                heed(process)
-        if signal.SIGINT in numbers or signal.SIGTERM in numbers:
-            self._stop()
+        heard = [key.data for key, _ in self._selector.select(pause)]
+        # First, also when it has come since: what a process says at the end that Ctrl-C has
+        # brought it is passed over.
+        with suppress(BlockingIOError):
+            if not self._ends.isdisjoint(self._events.recv(4096)):
+                self._stop()
+        for heed, process in filter(None, heard):
+            heed(process)
         self._bury()
         while self._changes:
             self._consider(self._changes.popleft())
+        if self._unheard_at is not None and self._unheard_at <= time.monotonic():
+            paths, self._unheard, self._unheard_at = self._unheard, set(), None
+            self._consider(paths)
         for process in self._processes():
             if process.deadline is not None and process.deadline <= time.monotonic():
                 process.deadline += AT_THE_END
@@ -322,17 +376,21 @@ class Supervisor:
         with suppress(KeyError, ValueError):
             self._selector.unregister(source)
 
-    def _hear(self, process: _Process) -> None:
-        """Deal with what a process says."""
+    def _hear(self, process: _Process) -> bool:
+        """Deal with what a process says, and tell whether there may be more.
+
+        Processes that it has started may hold the other end when it has gone.
+        """
         try:
             data = process.channel.recv(65536)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             data = b""
         if not data:
             # It has ended, or will soon, and its end is what counts.
             self._forget(process.channel)
+            return False
         *lines, process.heard = (process.heard + data).split(b"\n")
         for line in lines:
             message = json.loads(line)
@@ -345,9 +403,12 @@ class Supervisor:
             if "ready" in message and process is self._current:
                 self._show(process)
                 self._is_ready(process, message)
+        return True
 
     def _is_ready(self, process: _Process, message: dict[str, Any]) -> None:
         process.ready = True
+        if process.is_program:
+            self._token = message["token"]
         if self._plan.spare and self._spare is None:
             self._spare = self._open(self._command, waits=True)
         if not process.is_program:
@@ -359,7 +420,7 @@ class Supervisor:
             self._say(f" * Ready after {time.time() - process.started:.2f} seconds")
             if interface != self._interface:
                 self._say(f" * Interface: {interface}")
-        self._interface, self._token = interface, message["token"]
+        self._interface = interface
 
     def _announce(self, message: dict[str, Any] | None) -> None:
         if not self._announced:
@@ -379,23 +440,25 @@ class Supervisor:
             watched |= self._watched
         # It may have read one, and then that was saved, before it was known here.
         new = self._contents.unknown(watched.files)
-        changed = {path for path in new if is_newer(path, process.started)}
         self._contents.look(new)
+        if process.deadline is None and (stale := self._contents.newer(new, process.started)):
+            self._stale |= stale
+            self._look_soon(stale)
         self._watched = watched
         self._watch()
-        if changed and process.deadline is None:
-            self._reload(changed)
 
     def _watch(self) -> None:
         """Watch what is to be watched."""
-        now = time.time()
-        added = self._watcher.watch(self._watched.directories())
-        if added is not None:
-            # While that was being arranged, changes went unheard, and new directories unwatched.
-            files = set().union(*map(files_below, added))
-            recent = {path for path in files if is_newer(path, self._watched_since)}
-            self._watched_since = now
-            self._note(recent | self._watched.files)
+        directories = self._watched.directories()
+        if self._watcher.watch(directories):
+            # While that was being arranged, changes went unheard; in a directory that is new, for
+            # longer. What is older than the program has been read by it.
+            self._look_soon(self._watched.files | files_in(directories, self._started))
+
+    def _look_soon(self, paths: Set[str]) -> None:
+        """Look at paths when a moment has passed, as of several saves the rest may follow."""
+        self._unheard |= paths
+        self._unheard_at = time.monotonic() + QUIET / 1000
 
     def _consider(self, paths: set[str]) -> None:
         """Do what is to be done about changes."""
@@ -413,7 +476,8 @@ class Supervisor:
             if not paths.isdisjoint((file, *map(str, Path(file).parents)))
             and not is_excluded(file, self._plan.exclude)
         )
-        changed |= self._changed_below(watched.folders, paths)
+        changed |= self._changed_below(watched.folders, paths) | self._stale
+        self._stale = set()
         if not self._serves():
             # The program may be missing a file that was not there.
             sources = {path for path in paths if path.endswith(".py")} - watched.files
@@ -443,10 +507,11 @@ class Supervisor:
             if status is None:
                 continue
             # What it said last is read before it counts as gone.
-            while process.channel in self._selector.get_map():
-                self._hear(process)
+            while self._hear(process):
+                continue
             self._show(process)
             self._forget(process.output)
+            self._forget(process.channel)
             process.channel.close()
             os.close(process.output)
             self._mend_terminal()
@@ -465,7 +530,7 @@ class Supervisor:
             self._status = status or 1
             self._stop()
             return
-        how = f"status {status}" if status >= 0 else signal.Signals(-status).name
+        how = f"status {status}" if status >= 0 else _name(-status)
         text = shown(bytes(process.written))
         if process.ready:
             title = f"The program ended with {how}."
@@ -492,6 +557,14 @@ def _leave_to_loop(number: int, frame: object) -> None:
     """The signal's number has been written to the wake-up socket; the loop reads it there."""
 
 
+def _name(number: int) -> str:
+    """What a signal is called."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def _names(paths: set[str]) -> str:
     """Files as they are named in a sentence, with its verb."""
     shortest = sorted(min(path, os.path.relpath(path), key=len) for path in paths)
@@ -500,26 +573,3 @@ def _names(paths: set[str]) -> str:
     if len(shortest) == 2:
         return f"{shortest[0]} and {shortest[1]} have"
     return f"{shortest[0]} and {len(shortest) - 1} more files have"
-
-
-@contextmanager
-def _sane_terminal() -> Iterator[Callable[[], None]]:
-    """A function that puts the terminal right after a process has left it as it was using it."""
-    try:
-        import termios
-
-        settings = termios.tcgetattr(0)
-    except (ImportError, OSError, termios.error):
-        yield lambda: None
-        return
-
-    def mend() -> None:
-        # In the background the terminal is somebody else's.
-        if os.tcgetpgrp(0) == os.getpgrp() and termios.tcgetattr(0) != settings:
-            termios.tcsetattr(0, termios.TCSADRAIN, settings)
-
-    try:
-        yield mend
-    finally:
-        with suppress(OSError, termios.error):
-            mend()

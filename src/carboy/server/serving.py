@@ -21,17 +21,16 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .access_log import AccessLines, LoggedLines
-from .address import BACKLOG
+from .address import BACKLOG, turn_away
 from .handover import PAGES, RETIRE, STOP, Reloader
 from .wsgi import WSGICallback
 
@@ -46,6 +45,9 @@ THREADS = 64
 #: the program makes way for the next one.
 GRACE = 1.0
 GRACE_WHEN_RETIRING = 5.0
+
+#: The signals that stop the server, where the system has them.
+STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 #: How many seconds a connection may take that was about to be made when others took over.
 LATECOMERS = 0.05
@@ -75,11 +77,13 @@ def serve(
     :param log: writes the line of each request
     :param live: tells pages to reload themselves
     :param reloader: gives orders
-    :param when_serving: called once requests are served
+    :param when_serving: called when all is ready, right before the first request is served
     :raises SystemExit: the program has made way for the next one
     """
     server = _Server(sock, certificate, live, reloader, when_serving)
     log = log or LoggedLines()
+    # Also when a request is cut off that reads from the terminal, as a debugger does.
+    atexit.register(terminal_mender())
     if interface == "wsgi":
         server.serve_wsgi(application, threads, log)
     else:
@@ -120,10 +124,10 @@ class _Server:
         loop = asyncio.new_event_loop()
         scheduler = _granian("_futures")._new_cbscheduler(loop, answer, impl_asyncio=True)
         worker = _granian().WSGIWorker(**self._options(), py_threads=threads)
-        worker.serve_mtr(scheduler, loop, stop)
         in_time = True
         try:
             with self._stop_requested() as requested:
+                worker.serve_mtr(scheduler, loop, stop)
                 _wait(requested)
         finally:
             callback.closing = True
@@ -152,20 +156,26 @@ class _Server:
         kind = _granian().RSGIWorker if interface == "rsgi" else _granian().ASGIWorker
         worker = kind(**self._options(), websockets_enabled=True)
         serve = worker.serve_str if interface == "rsgi" else worker.serve_mtr
-        serve(scheduler, loop, stop)
         in_time: list[bool] = []
+
+        def hang_up() -> None:
+            loop.call_soon_threadsafe(front.hang_up)
 
         def wait(requested: threading.Event) -> None:
             _wait(requested)
             front.close()
-            in_time.append(self._stop(stop, finished))
+            in_time.append(self._stop(stop, finished, hang_up))
             loop.call_soon_threadsafe(over.set)
 
-        with self._stop_requested() as requested:
-            waiting = threading.Thread(target=wait, args=(requested,), daemon=True)
-            waiting.start()
-            loop.run_until_complete(over.wait())
-            end()
+        try:
+            with self._stop_requested() as requested:
+                serve(scheduler, loop, stop)
+                threading.Thread(target=wait, args=(requested,), daemon=True).start()
+                loop.run_until_complete(over.wait())
+                end()
+        except KeyboardInterrupt:
+            # The second Ctrl-C.
+            _cut_off()
         if in_time == [False] and active.count:
             _cut_off()
         loop.close()
@@ -226,45 +236,58 @@ class _Server:
 
     @contextmanager
     def _stop_requested(self) -> Iterator[threading.Event]:
-        """An event that SIGINT, SIGTERM and the reloader set, for as long as the block runs.
+        """An event that a signal or the reloader sets, for as long as the block runs.
 
-        A signal for which the program has a handler of its own is left to it.
+        A signal for which the program has a handler of its own is left to it, and one that comes
+        for the second time does what it would do anywhere.
         """
         event = threading.Event()
+        before: dict[int, Any] = {}
 
         def on_signal(number: int, frame: FrameType | None) -> None:
             event.set()
+            signal.signal(number, before.pop(number))
 
-        before = {}
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in filter(None, map(signal.__dict__.get, STOPPING)):
                 if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
                     before[number] = signal.signal(number, on_signal)
         if self.reloader is not None:
             threading.Thread(
-                target=self._obey, args=(self.reloader, event), name="carboy-orders", daemon=True
+                target=self._obey, args=(self.reloader, event), name="carboy-obey", daemon=True
             ).start()
         try:
             self.when_serving()
             yield event
         finally:
-            for number, handler in before.items():
+            for number, handler in list(before.items()):
                 signal.signal(number, handler)
 
     def _obey(self, reloader: Reloader, requested: threading.Event) -> None:
+        reloader.obeyed = True
         while (order := reloader.order()) == PAGES:
             if self.live is not None:
                 self.live.pages_changed()
         self.order = order
         requested.set()
 
-    def _stop(self, stop: Any, finished: threading.Event) -> bool:
+    def _stop(
+        self,
+        stop: Any,
+        finished: threading.Event,
+        hang_up: Callable[[], object] = lambda: None,
+    ) -> bool:
         """Stop serving, and say whether all requests have ended soon enough.
 
         A second Ctrl-C means: at once.
+
+        :param stop: what makes Granian stop
+        :param finished: set when it has
+        :param hang_up: closes the WebSockets, which would not end by themselves
         """
         if self.order == RETIRE:
-            _turn_away(self.descriptor)
+            turn_away(self.descriptor)
+        hang_up()
         # Pages connect again at once, and are not to come back here.
         if self.live is not None:
             self.live.close()
@@ -309,23 +332,29 @@ def _stopping() -> tuple[Any, threading.Event]:
     return stop, finished
 
 
-def _turn_away(descriptor: int) -> None:
-    """Put another socket in the place of the listening one, which others go on serving."""
-    with (
-        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as deaf,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        deaf.bind(f"{folder}/deaf")
-        deaf.listen()
-        deaf.setblocking(False)
-        os.dup2(deaf.fileno(), descriptor, inheritable=False)
-
-
 def _wait(event: threading.Event) -> None:
     # On Windows a wait without end does not let a signal through.
     pause = 0.5 if sys.platform == "win32" else None
     while not event.wait(pause):
         pass
+
+
+def terminal_mender() -> Callable[[], None]:
+    """A function that puts the terminal right after somebody has left it as it was using it."""
+    try:
+        import termios
+
+        settings = termios.tcgetattr(0)
+    except (ImportError, OSError, termios.error):
+        return lambda: None
+
+    def mend() -> None:
+        # It may have been closed, and in the background it is somebody else's.
+        with suppress(OSError, termios.error):
+            if os.tcgetpgrp(0) == os.getpgrp() and termios.tcgetattr(0) != settings:
+                termios.tcsetattr(0, termios.TCSADRAIN, settings)
+
+    return mend
 
 
 def _cut_off() -> NoReturn:

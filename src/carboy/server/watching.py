@@ -13,19 +13,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import cache
 from importlib.util import cache_from_source
 from threading import Event, Thread
+from typing import NamedTuple
 
 #: How long nothing may happen before several changes count as complete, and how long at most to
 #: wait for that, in milliseconds.
 QUIET = 50
 AT_MOST = 1600
+
+#: How late the system's clock for files may be, in seconds. Of two changes within a tick of it the
+#: second does not show in a file's times.
+TICK = 0.05
 
 #: Folders that no program keeps its own files in.
 FOREIGN = frozenset({"site-packages", "dist-packages", "node_modules", "__pycache__"})
@@ -68,6 +76,18 @@ def _walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
         yield directory, folders, files
 
 
+def files_in(directories: Iterable[str], moment: float) -> set[str]:
+    """The files right in these directories that were put there after a moment.
+
+    :param moment: as ``time.time()`` tells it
+    """
+    found: set[str] = set()
+    for directory in directories:
+        with suppress(OSError):
+            found.update(os.path.join(directory, name) for name in os.listdir(directory))
+    return {path for path in found if _is_newer(path, moment)}
+
+
 def files_below(folder: str) -> set[str]:
     """The files in a folder and in those within."""
     return {
@@ -101,11 +121,25 @@ def own_modules() -> frozenset[str]:
     return both_paths(path for path in map(os.path.abspath, found) if is_own(path))
 
 
+class _Seen(NamedTuple):
+    """What was there when a file was looked at; nothing if there was none.
+
+    :param signature: what tells that it is still the same without reading it; ``None`` if
+        nothing does
+    :param changed: when it had last been put in its place, as ``time.time()`` tells it
+    :param digest: that of its content
+    """
+
+    signature: tuple[int, ...] | None = None
+    changed: float = 0.0
+    digest: bytes = b""
+
+
 @dataclass
 class Contents:
     """What files contained when they were last looked at."""
 
-    _seen: dict[str, tuple[tuple[int, ...], bytes]] = field(default_factory=dict)
+    _seen: dict[str, _Seen] = field(default_factory=dict)
 
     def look(self, paths: Iterable[str]) -> set[str]:
         """Look at files, and remember what is there.
@@ -117,38 +151,49 @@ class Contents:
             before = self._seen.get(path)
             now = _look(path, before)
             self._seen[path] = now
-            if before is not None and before[1] != now[1]:
+            if before is not None and before.digest != now.digest:
                 changed.add(path)
         return changed
+
+    def newer(self, paths: Iterable[str], moment: float) -> set[str]:
+        """Those of the files that had changed after a moment when they were last looked at.
+
+        :param moment: as ``time.time()`` tells it
+        """
+        return {path for path in paths if self._seen[path].changed > moment}
 
     def unknown(self, paths: Iterable[str]) -> set[str]:
         """Those of the files that have not been looked at yet."""
         return {path for path in paths if path not in self._seen}
 
 
-def _look(path: str, before: tuple[tuple[int, ...], bytes] | None) -> tuple[tuple[int, ...], bytes]:
-    """A file's data in its directory, and the digest of its content."""
+def _look(path: str, before: _Seen | None) -> _Seen:
     try:
-        found = os.stat(path)
-        signature = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
-        if before is not None and before[0] == signature:
+        first = _signature(os.stat(path))
+        if before is not None and before.signature == first:
             return before
         with open(path, "rb") as file:
-            return signature, hashlib.file_digest(file, "blake2b").digest()
+            digest = hashlib.file_digest(file, "blake2b").digest()
+        found = os.stat(path)
     except OSError:
-        return (), b""
+        return _Seen()
+    changed = max(found.st_mtime, found.st_ctime)
+    # It may have been changed while it was read, or be changed once more at the same time.
+    is_settled = _signature(found) == first and changed < time.time() - TICK
+    return _Seen(first if is_settled else None, changed, digest)
 
 
-def is_newer(path: str, moment: float) -> bool:
-    """Whether a file was put in its place after a moment.
+def _signature(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
-    :param moment: as ``time.time()`` tells it
-    """
+
+def _is_newer(path: str, moment: float) -> bool:
     try:
         found = os.stat(path)
     except OSError:
         return False
-    return max(found.st_mtime, found.st_ctime) > moment
+    is_file = not stat.S_ISDIR(found.st_mode)
+    return is_file and max(found.st_mtime, found.st_ctime) > moment
 
 
 def forget_compiled(paths: Iterable[str]) -> None:
@@ -180,19 +225,20 @@ class Watcher:
     def __init__(self, tell: Callable[[set[str]], None], polling: float | None = None) -> None:
         self._tell = tell
         self._polling = polling
-        self._directories: frozenset[str] = frozenset()
+        self._watched: frozenset[tuple[str, int]] = frozenset()
         self._stop = Event()
         self._thread: Thread | None = None
 
-    def watch(self, directories: frozenset[str]) -> frozenset[str] | None:
+    def watch(self, directories: frozenset[str]) -> bool:
         """Watch these directories, and no others.
 
-        :returns: those that have not been watched before; ``None`` if nothing has changed.
-            Otherwise what happened meanwhile may have gone unheard.
+        :returns: whether anything has changed by that. If so, what happened in the last moment
+            may have gone unheard.
         """
-        before = self._directories
-        if directories == before:
-            return None
+        # One that was removed and made again has another number, and is watched by nobody.
+        watched = frozenset(_numbered(directories))
+        if watched == self._watched:
+            return False
         # Only the process that watches needs it, and it takes a moment to import.
         from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
@@ -204,7 +250,7 @@ class Watcher:
             # The system has a limit, or one of them has just been removed.
             paths = [path for path in paths if os.path.isdir(path)]
             notify = RustNotify(paths, False, True, delay, False, True)
-        self._directories, self._stop = directories, Event()
+        self._watched, self._stop = watched, Event()
 
         def listen(stop: Event) -> None:
             with notify:
@@ -213,7 +259,7 @@ class Watcher:
 
         self._thread = Thread(target=listen, args=(self._stop,), name="carboy-watch", daemon=True)
         self._thread.start()
-        return directories - before
+        return True
 
     def close(self) -> None:
         """Watch nothing any more."""
@@ -221,4 +267,10 @@ class Watcher:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        self._directories = frozenset()
+        self._watched = frozenset()
+
+
+def _numbered(directories: Iterable[str]) -> Iterator[tuple[str, int]]:
+    for directory in directories:
+        with suppress(OSError):
+            yield directory, os.stat(directory).st_ino

@@ -16,14 +16,16 @@ import io
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from threading import Semaphore, get_ident
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from werkzeug.exceptions import InternalServerError
+from werkzeug.exceptions import InternalServerError, RequestTimeout
 
 from .access_log import AccessLog
+from .slow_bodies import SlowBodies
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -139,6 +141,7 @@ class WSGICallback:
     :param multiprocess: whether other processes serve the same application
     :param spare_threads: how many threads at a time may wait for the rest of bodies that the
         application has left unread; the only one never does
+    :param slow_bodies: looks after the bodies that the application reads
     """
 
     def __init__(
@@ -149,6 +152,7 @@ class WSGICallback:
         multithread: bool,
         multiprocess: bool = False,
         spare_threads: int = 1,
+        slow_bodies: SlowBodies | None = None,
     ) -> None:
         self.application = application
         self.log = log
@@ -157,6 +161,7 @@ class WSGICallback:
         #: The threads that are serving a request now.
         self.active: set[int] = set()
         self._spare_threads = Semaphore(spare_threads if multithread else 0)
+        self._slow_bodies = slow_bodies
         self._common: WSGIEnvironment = {
             "GATEWAY_INTERFACE": "CGI/1.1",
             "SCRIPT_NAME": "",
@@ -193,7 +198,10 @@ class WSGICallback:
             or "HTTP_TRANSFER_ENCODING" in environ
             or protocol == "HTTP/2"
         ):
-            source = _take_body(environ)
+            source = environ["wsgi.input"]
+            if self._slow_bodies is not None:
+                source = self._slow_bodies.watched(source, taker)
+            _take_body(environ, source)
         else:
             environ["wsgi.input"] = io.BytesIO()
         answer = _Answer()
@@ -236,9 +244,11 @@ class WSGICallback:
         """
         if self._spare_threads.acquire(blocking=False):
             try:
-                for _ in range(UNREAD_PIECES):
-                    if not source.read(PIECE):
-                        return
+                # Whoever is late has been answered all the same.
+                with suppress(RequestTimeout):
+                    for _ in range(UNREAD_PIECES):
+                        if not source.read(PIECE):
+                            return
             finally:
                 self._spare_threads.release()
 
@@ -267,18 +277,16 @@ class WSGICallback:
         taker.response_iter(answer.status, answer.headers, pieces)
 
 
-def _take_body(environ: WSGIEnvironment) -> Any:
+def _take_body(environ: WSGIEnvironment, source: Any) -> None:
     """Make a file of the body of a request.
 
-    :returns: the server's side of the body
+    :param source: the server's side of the body
     """
     if "CONTENT_LENGTH" not in environ or "HTTP_TRANSFER_ENCODING" in environ:
         # The server knows where a body of unknown length ends; for one of known length
         # Werkzeug is left to count, so that it notices a client that went away.
         environ["wsgi.input_terminated"] = True
-    source = environ["wsgi.input"]
     environ["wsgi.input"] = io.BufferedReader(_Body(source))
-    return source
 
 
 def last_on_connection(headers: Headers) -> Headers:

@@ -245,6 +245,29 @@ class Response(werkzeug.wrappers.Response):
                 return body  # type: ignore[return-value]
         return super().__call__(environ, start_response)
 
+    def _at_hand(self, method: str) -> tuple[int, list[tuple[str, str]], bytes] | None:
+        """What ``__call__`` comes to for a body of one piece and headers that nobody has used.
+
+        :param method: the request's method
+        :returns: the status, the headers with their names in small letters, and the body;
+            ``None`` for any other response
+        """
+        content_type = self._lazy_type
+        status = self._status_code
+        if (
+            content_type is None
+            or self._lazy_location is not None
+            or status in _WITHOUT_BODY
+            or method == "HEAD"
+            or self._on_close
+        ):
+            return None
+        pieces = self.response
+        if type(pieces) is not list or len(pieces) != 1 or type(body := pieces[0]) is not bytes:
+            return None
+        length = str(self._lazy_length)
+        return status, [("content-type", content_type[1]), ("content-length", length)], body
+
     @classmethod
     def _is_stock(cls) -> bool:
         if cls._stock is None:
@@ -278,6 +301,8 @@ class Response(werkzeug.wrappers.Response):
             fields.append(("Content-Length", str(size)))
         return fields
 
+
+_WITHOUT_BODY = frozenset({*range(200), 204, 304})
 
 _SPECIAL = frozenset({"content-length", "content-location", "location"})
 # Only to spare these the look at their lower-case name.
