@@ -3,11 +3,12 @@
 import importlib
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
-from bench import development, inprocess, served, startup, table
+from bench import development, inprocess, served, startup, table, websockets
 from bench.__main__ import main
 from bench.scenarios import SCENARIOS, Call, Scenario, WrongAnswer, check
 from bench.table import Comparison, Rounds
@@ -55,6 +56,22 @@ def test_registration_is_timed_and_answered() -> None:
     assert (registered.what, registered.goal) == ("register 20 rules", 10)
     assert (answered.what, both.what) == ("first request then", "both")
     assert registered.carboy.best > 0 < answered.theirs.best
+
+
+@pytest.mark.parametrize("program", websockets.PROGRAMS)
+@pytest.mark.parametrize("server", websockets.SERVERS)
+def test_every_websocket_echoes_and_hears_what_is_said_to_all(server: str, program: str) -> None:
+    if shutil.which("taskset") is None or not Path("/proc/self/smaps_rollup").exists():
+        pytest.skip("the system has no way to keep a process to a core, or to tell its memory")
+    found = websockets.measure(server, program, connections=50)
+    shown = websockets.markdown([found]).splitlines()
+    assert (found.program, found.connections) == (program, 50)
+    assert f"| {program} " in shown[-1] and len({len(line) for line in shown}) == 1
+
+
+def test_connections_that_the_system_does_not_allow_are_told() -> None:
+    with pytest.raises(served.CannotServe, match=r"1,000,000,000 connections need .* open files"):
+        next(websockets.measure_all(1_000_000_000))
 
 
 def test_the_best_round_decides_whether_a_goal_is_reached() -> None:
@@ -112,3 +129,13 @@ def test_the_development_servers_start_and_reload_the_example() -> None:
     assert {start.rival, reload.rival} == {"flask run"}
     for comparison in (start, reload, *rates):
         assert comparison.carboy.best > 0 < comparison.theirs.best
+
+
+def test_the_development_servers_are_compared_by_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [Comparison("start", "s", Rounds((0.4,)), "flask run", Rounds((0.5,)), 1)]
+    monkeypatch.setattr(development, "compare_development", lambda rounds: found * rounds)
+    monkeypatch.setattr(sys, "argv", ["bench", "development", "--rounds", "3"])
+    main()
+    assert "Goals reached: 3 of 3." in capsys.readouterr().out

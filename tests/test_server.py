@@ -182,6 +182,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.usefixtures("untouched_logger")
+@pytest.mark.parametrize("others_listen", [True, False])
 @pytest.mark.parametrize(
     ("stream", "no_colour", "status", "expected"),
     [
@@ -198,12 +199,14 @@ def test_the_status_is_in_colour_on_a_terminal(
     no_colour: str,
     status: int,
     expected: str,
+    others_listen: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_colour)
     monkeypatch.setattr(sys, "stderr", shown := stream())
     # The test run itself listens to the root.
     monkeypatch.setattr(logger, "propagate", False)
+    monkeypatch.setattr(logging.root, "handlers", logging.root.handlers if others_listen else [])
     show_access_log()
     LoggedLines().wsgi({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, status, 0, 1)
     logger.warning("something else")
@@ -230,6 +233,35 @@ def test_a_program_may_turn_the_lines_off(caplog: pytest.LogCaptureFixture) -> N
     show_access_log()
     LoggedLines().wsgi(environ, 200, 0, 0)
     assert len(caplog.records) == 1
+
+
+@pytest.mark.usefixtures("untouched_logger")
+def test_a_program_may_change_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", shown := io.StringIO())
+    monkeypatch.setattr(logging.root, "handlers", [])
+    show_access_log()
+    (handler,) = logger.handlers
+    said = []
+
+    def ask() -> None:
+        LoggedLines().wsgi({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, 200, 0, 1)
+        said.append(shown.getvalue())
+        shown.truncate(0)
+        shown.seek(0)
+
+    ask()
+    hidden = lambda record: record.args[2] != 200  # noqa: E731
+    for filtered in (logger, handler):
+        filtered.addFilter(hidden)
+        ask()
+        filtered.removeFilter(hidden)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    ask()
+    handler.setFormatter(None)
+    logging.root.addHandler(logging.StreamHandler(shown))
+    ask()
+    line = "GET / 200 0.0 ms 1 B\n"
+    assert said == [line, "", "", f"INFO {line}", line * 2]
 
 
 # WSGI

@@ -14,9 +14,11 @@ import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from sys import getsizeof
 from typing import Any
 
 import pytest
+from werkzeug.datastructures import Headers
 
 from carboy import (
     Blueprint,
@@ -35,6 +37,7 @@ from carboy.loop import background_loop
 from carboy.signals import got_request_exception
 from carboy.views import MethodView
 from carboy.websocket_testing import WebSocketRefused
+from carboy.wrappers import websocket as websocket_wrapper
 from carboy.wrappers.websocket import BlockingWebSocket, WebSocket, WebSocketClosed
 from websocket_servers import ASGI, PATIENCE, RSGI, PlainASGI, Refused
 
@@ -601,6 +604,177 @@ def test_a_client_that_leaves_during_the_handshake(app: Flask) -> None:
     assert torn_down == [None, None]
 
 
+# Pages of other sites
+
+
+def from_page(connect: Connect, app: Flask, origin: str, host: str, secure: bool = False) -> Any:
+    """A WebSocket that a page opens to ``/echo``."""
+    wishes: dict[str, Any] = {"secure": secure}
+    if connect is OverTestClient:
+        wishes = {"url_scheme": "https" if secure else "http"}
+    return connect(app, "/echo", headers={"Origin": origin, "Host": host}, **wishes)
+
+
+def connects(opened: Any) -> bool:
+    """Whether it is accepted; if not, it has to be with a 403."""
+    try:
+        with opened as ws:
+            ws.send("hello")
+            assert ws.receive() == "hello"
+    except Refused as refused:
+        assert refused.status == 403
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "allowed"),
+    [
+        ("http://localhost", "localhost", True),
+        ("http://localhost:8000", "localhost:8000", True),
+        ("HTTP://LocalHost", "localHOST", True),
+        ("http://[::1]:8000", "[::1]:8000", True),
+        # A proxy that ends TLS may hide it, and name the port or not.
+        ("https://app.example", "app.example", True),
+        ("https://app.example", "app.example:443", True),
+        ("http://app.example", "app.example:80", True),
+        ("https://app.example:8443", "app.example:8443", True),
+        ("http://localhost:8000", "localhost", False),
+        ("http://localhost", "localhost:8000", False),
+        ("https://app.example", "app.example:80", False),
+        ("http://app.example", "app.example:443", False),
+        ("https://app.example.evil.example", "app.example", False),
+        ("https://evil.example", "app.example", False),
+        ("https://other.app.example", "app.example", False),
+        ("https://app.example", "other.app.example", False),
+        ("https://evilapp.example", "app.example", False),
+        ("null", "null", False),
+        ("", "localhost", False),
+        ("localhost", "localhost", False),
+        ("//localhost", "localhost", False),
+        ("://localhost", "localhost", False),
+        ("ftp://localhost", "localhost", False),
+        ("ws://localhost", "localhost", False),
+        ("chrome-extension://localhost", "localhost", False),
+        ("http://localhost/", "localhost", False),
+        ("http://localhost/page", "localhost", False),
+        ("http://localhost:", "localhost", False),
+        ("http://evil@localhost", "localhost", False),
+        ("http://localhost http://evil.example", "localhost", False),
+        ("http://localhost, http://localhost", "localhost", False),
+        ("http://\xe9", "localhost", False),
+        ("http://", "", False),
+        ("https://:443", ":443", False),
+    ],
+)
+def test_pages_of_the_same_host_may_connect(
+    app: Flask, connect: Connect, origin: str, host: str, allowed: bool
+) -> None:
+    echo_at(app)
+    assert connects(from_page(connect, app, origin, host)) is allowed
+
+
+def test_who_sends_no_origin_may_connect(app: Flask, connect: Connect) -> None:
+    echo_at(app)
+    assert connects(connect(app, "/echo"))
+
+
+def test_several_origins_are_none(app: Flask) -> None:
+    echo_at(app)
+    same = ("origin", "http://localhost")
+    for others in ([], [same], [("origin", "http://evil.example")]):
+        opened = ASGI(app, "/echo")
+        opened.fields += [same, *others]
+        assert connects(opened) is (not others)
+        assert connects(OverTestClient(app, "/echo", headers=Headers([same, *others]))) is (
+            not others
+        )
+
+
+def test_a_page_that_came_over_plain_http_opens_no_secure_one(app: Flask, connect: Connect) -> None:
+    echo_at(app)
+    for port in ("", ":8443"):
+        host = f"app.example{port}"
+        assert connects(from_page(connect, app, f"https://{host}", host, secure=True))
+        assert not connects(from_page(connect, app, f"http://{host}", host, secure=True))
+    app.config["WEBSOCKET_ORIGINS"] = ["http://app.example"]
+    assert connects(from_page(connect, app, "http://app.example", "app.example", secure=True))
+
+
+@pytest.mark.parametrize(
+    ("setting", "origin", "allowed"),
+    [
+        (["https://app.example", "capacitor://localhost"], "https://app.example", True),
+        (["https://app.example", "capacitor://localhost"], "capacitor://localhost", True),
+        (("https://App.example:8000",), "https://app.example:8000", True),
+        (["https://app.example"], "https://localhost", True),
+        ("https://app.example", "https://app.example", True),
+        (["https://app.example"], "http://app.example", False),
+        (["https://app.example"], "https://app.example:8000", False),
+        (["https://app.example"], "https://other.app.example", False),
+        (["https://app.example"], "https://app.example,https://app.example", False),
+        ("https://app.example", "https://app", False),
+        (["app.example"], "https://app.example", False),
+        (["https://*.example"], "https://app.example", False),
+        ([], "https://app.example", False),
+        (["https://app.example"], "null", False),
+        ("*", "https://app.example", True),
+        (["*"], "https://app.example", True),
+        ("*", "null", True),
+    ],
+)
+def test_pages_of_listed_origins_may_connect(
+    app: Flask, connect: Connect, setting: Any, origin: str, allowed: bool
+) -> None:
+    echo_at(app)
+    app.config["WEBSOCKET_ORIGINS"] = setting
+    assert connects(from_page(connect, app, origin, "localhost")) is allowed
+
+
+def test_nothing_of_the_program_runs_for_a_page_of_another_site(
+    app: Flask, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran: list[str] = []
+
+    def saying(word: str) -> Callable[..., None]:
+        return lambda *args, **kwargs: ran.append(word)
+
+    app.before_request(saying("before request"))
+    app.before_websocket(saying("before"))
+    app.after_websocket(saying("after"))
+    app.after_request(saying("after request"))
+    app.teardown_request(saying("teardown"))
+    app.errorhandler(403)(saying("handler"))
+    app.websocket("/echo")(saying("view"))
+    with pytest.raises(Refused) as caught, from_page(connect, app, "https://evil.example", "a:1"):
+        pass
+    assert caught.value.status == 403
+    assert ran == []
+    if connect.carries_bodies:
+        assert caught.value.body == b"Pages of this origin may not open a WebSocket here.\n"
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    for word in ("'https://evil.example'", "'http://a:1'", "WEBSOCKET_ORIGINS, which is None"):
+        assert word in record.getMessage()
+
+
+def test_a_page_of_another_site_that_leaves_during_the_handshake(app: Flask) -> None:
+    class Leaving(ASGI):
+        async def give(self) -> Any:
+            return {"type": "websocket.disconnect", "code": 1006}
+
+    echo_at(app)
+    with pytest.raises(Refused, match="500"), from_page(Leaving, app, "null", "localhost"):
+        pass
+    still_serves(app, ASGI)
+
+
+def test_pages_are_not_asked_for_an_origin(app: Flask) -> None:
+    app.get("/page")(lambda: "page")
+    headers = {"Origin": "https://elsewhere.example"}
+    assert app.test_client().get("/page", headers=headers).text == "page"
+
+
 # Hooks
 
 
@@ -1165,6 +1339,116 @@ def test_a_message_that_nobody_received_yet_is_kept(app: Flask, connect: Connect
         ws.send("two")
         proceed.set()
         assert [ws.receive(), ws.receive()] == ["one", "two"]
+
+
+@pytest.mark.parametrize("sent", [1, 3])
+@pytest.mark.parametrize("heard", [0, 1])
+def test_a_client_leaves_whose_messages_nobody_takes(
+    app: Flask, connect: Connect, sent: int, heard: int
+) -> None:
+    ended: list[Any] = []
+
+    @app.websocket("/")
+    async def talk() -> None:
+        await websocket.accept()
+        for _ in range(heard):
+            await websocket.receive()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("view")
+
+    app.after_websocket(lambda: ended.append(websocket.closed and websocket.closed.code))
+    app.teardown_request(ended.append)
+    with connect(app, "/") as ws:
+        for number in range(heard + sent):
+            ws.send(str(number))
+    assert ended == ["view", 1000 if connect.carries_codes else 1005, None]
+
+
+@pytest.mark.parametrize("view", ["async", "plain"])
+def test_messages_that_came_before_the_client_left_are_received(
+    app: Flask, connect: Connect, view: str
+) -> None:
+    heard: list[Any] = []
+    away = threading.Event()
+
+    @app.websocket("/async")
+    async def talk() -> None:
+        await websocket.send("hello")
+        # A view that ends may still want what was sent to it.
+        with contextlib.suppress(asyncio.CancelledError):
+            away.set()
+            await asyncio.Event().wait()
+        async for message in websocket:
+            heard.append(message)
+        with pytest.raises(WebSocketClosed):
+            await websocket.send("anyone?")
+
+    @app.websocket("/plain")
+    def talk_plainly() -> None:
+        ws: Any = websocket
+        ws.send("hello")
+        away.set()
+        while ws.closed is None:
+            asyncio.run_coroutine_threadsafe(_turns(1), background_loop()).result(PATIENCE)
+        heard.extend(ws)
+
+    with connect(app, f"/{view}") as ws:
+        ws.receive()
+        assert away.wait(PATIENCE)
+        for message in ("one", b"two", ""):
+            ws.send(message)
+    assert heard == ["one", b"two", ""]
+
+
+def test_a_view_that_comes_back_gets_all_in_order(app: Flask, connect: Connect) -> None:
+    @app.websocket("/")
+    async def talk() -> None:
+        await websocket.send("hello")
+        # Now messages are read ahead, now they are waited for.
+        for turns in range(200):
+            await _turns(turns % 7)
+            await websocket.send(await websocket.receive())
+
+    with connect(app, "/") as ws:
+        ws.receive()
+        for number in range(200):
+            ws.send(str(number))
+        assert [ws.receive() for _ in range(200)] == [str(number) for number in range(200)]
+
+
+@pytest.mark.parametrize("message", ["", "x" * 1000, b"x" * 100_000])
+def test_a_client_that_sends_too_much_has_to_wait(app: Flask, message: str | bytes) -> None:
+    given = 0
+    most = websocket_wrapper._MAX_AHEAD // getsizeof(message) + 1
+    full, proceed = threading.Event(), threading.Event()
+
+    class Counting(ASGI):
+        async def give(self) -> Any:
+            nonlocal given
+            received = await super().give()
+            given += received["type"] == "websocket.receive"
+            if given == most:
+                full.set()
+            return received
+
+    @app.websocket("/")
+    async def talk() -> None:
+        await websocket.send("hello")
+        await asyncio.to_thread(proceed.wait, PATIENCE)
+        async for message in websocket:
+            await websocket.send(str(len(message)))
+
+    with Counting(app, "/") as ws:
+        ws.receive()
+        for _ in range(most + 10):
+            ws.send(message)
+        assert full.wait(PATIENCE)
+        asyncio.run_coroutine_threadsafe(_turns(100), background_loop()).result(PATIENCE)
+        assert given == most
+        proceed.set()
+        assert [ws.receive() for _ in range(most + 10)] == [str(len(message))] * (most + 10)
 
 
 @pytest.mark.parametrize("view", ["async", "plain"])

@@ -37,6 +37,7 @@ class Client:
 
     :param app: the application
     :param path: with the query
+    :param secure: whether it is known that the connection is
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class Client:
         path: str,
         headers: Mapping[str, str] | None = None,
         subprotocols: Iterable[str] = (),
+        secure: bool = False,
     ) -> None:
         self.app = app
+        self.secure = secure
         self.path, _, self.query = path.partition("?")
         fields = {"host": "localhost", **{k.lower(): v for k, v in (headers or {}).items()}}
         if subprotocols:
@@ -122,7 +125,7 @@ class ASGI(Client):
             "type": "websocket",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": "1.1",
-            "scheme": "ws",
+            "scheme": "wss" if self.secure else "ws",
             "path": unquote(self.path),
             "raw_path": self.path.encode(),
             "query_string": self.query.encode(),
@@ -252,7 +255,12 @@ class RSGI(Client):
 
     async def serve(self) -> None:
         self.accepted = False
-        scope = _Scope(dict(self.fields), unquote(self.path), self.query)
+        scope = _Scope(
+            dict(self.fields),
+            unquote(self.path),
+            self.query,
+            scheme="https" if self.secure else "http",
+        )
         await self.app.__rsgi__(scope, self)
 
     async def accept(self) -> _Transport:

@@ -159,6 +159,7 @@ class Flask(OldApplication, Serving):
             "TEMPLATES_AUTO_RELOAD": None,
             "MAX_COOKIE_SIZE": 4093,
             "PROVIDE_AUTOMATIC_OPTIONS": True,
+            "WEBSOCKET_ORIGINS": None,
         }
     )
 

@@ -113,10 +113,10 @@ def _proxy(find: Callable[[], Any]) -> Any:
         __slots__ = ()
 
         def __getattribute__(self, name: str) -> Any:
-            # What begins with an underscore may be the proxy's own.
-            if name[:1] == "_":
-                return super().__getattribute__(name)
-            return getattr(find(), name)
+            # What begins with an underscore, which is before "a", may be the proxy's own.
+            if name >= "a" or name[:1] != "_":
+                return getattr(find(), name)
+            return super().__getattribute__(name)
 
         def __getattr__(self, name: str) -> Any:
             return getattr(find(), name)

@@ -458,8 +458,9 @@ class Pipeline(Scaffold):
         if self.before_request_funcs:
             # `self._call(before)`, without a call more for each hook; so in the next two.
             plain = self._short is not None
+            funcs = self.before_request_funcs
             for name in names:
-                for before in self.before_request_funcs.get(name, ()):
+                for before in funcs[name] if name in funcs else ():
                     rv = before() if plain else self.ensure_sync(before)()
                     if type(rv) is CoroutineType:
                         rv = _run(rv)
@@ -517,8 +518,9 @@ class Pipeline(Scaffold):
             response = self._call(after, response)
         if self.after_request_funcs:
             plain = self._short is not None
-            for name in reversed(ctx._names or self._names_of(ctx)):
-                for after in reversed(self.after_request_funcs.get(name, ())):
+            funcs = self.after_request_funcs
+            for name in (ctx._names or self._names_of(ctx))[::-1]:
+                for after in funcs[name][::-1] if name in funcs else ():
                     rv: Any = after(response) if plain else self.ensure_sync(after)(response)
                     response = _run(rv) if type(rv) is CoroutineType else rv
         # Without a cookie there is no session but one that somebody asked for.
@@ -550,8 +552,9 @@ class Pipeline(Scaffold):
         if self.teardown_request_funcs:
             plain = self._short is not None
             rv: Any
-            for name in reversed(ctx._names or self._names_of(ctx)):
-                for teardown in reversed(self.teardown_request_funcs.get(name, ())):
+            funcs = self.teardown_request_funcs
+            for name in (ctx._names or self._names_of(ctx))[::-1]:
+                for teardown in funcs[name][::-1] if name in funcs else ():
                     rv = teardown(exc) if plain else self.ensure_sync(teardown)(exc)
                     if type(rv) is CoroutineType:
                         _run(rv)

@@ -3,20 +3,22 @@
 Lives here: the driver for WebSockets, which serves plain and ``async def`` views alike.
 Must not know: the stages themselves, which are the pipeline's; servers.
 
-How it works: the handshake is a request, so the before-request functions guard it, and one that
-answers refuses the connection. A view that returns or raises before it accepted gives the answer to
-the handshake, as any view would. After that there is nobody to send an answer to: what is raised is
-logged, and closes the connection.
+How it works: a page of another site is refused before anything of the program runs. The browser
+sends the visitor's cookies along, and so even a hook could do something in his name; and what hooks
+and error handlers make of an answer no browser would show. Then the handshake is a request, so the
+before-request functions guard it, and one that answers refuses the connection. A view that returns
+or raises before it accepted gives the answer to the handshake, as any view would. After that there
+is nobody to send an answer to: what is raised is logged, and closes the connection.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.exceptions import Forbidden
 
@@ -39,11 +41,16 @@ from .wrappers.websocket import (
 )
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
     from .app import Flask
     from .wrappers import Response
 
 
 Either = WebSocket | BlockingWebSocket
+
+#: What a browser leaves out of an origin and of the host.
+_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
 async def serve(app: Flask, channel: Channel, look_after: float | None = None) -> None:
@@ -52,6 +59,11 @@ async def serve(app: Flask, channel: Channel, look_after: float | None = None) -
     :param look_after: in place of ``WebSocket.look_after``
     :raises Exception: what the view raises, if that is to propagate
     """
+    origin = channel.environ.get("HTTP_ORIGIN")
+    if origin is not None and not _may_connect(app, origin, channel.environ):
+        with suppress(WebSocketClosed):
+            await _refuse_page(app, origin, channel)
+        return
     websocket: Either = classes_for(app.request_class)[0](channel.environ)  # type: ignore[arg-type]
     websocket._channel = channel
     if look_after is not None:
@@ -78,6 +90,40 @@ async def serve(app: Flask, channel: Channel, look_after: float | None = None) -
         await async_driver.conclude(app, ctx)
         if ctx._background is not None:
             app._begin_background(ctx._background)
+
+
+def _may_connect(app: Flask, origin: str, environ: WSGIEnvironment) -> bool:
+    """Whether a page may open a WebSocket.
+
+    :param origin: the page's, as the browser tells it
+    """
+    scheme, _, host = origin.lower().partition("://")
+    # A page that came over plain HTTP may be anybody's. Where a proxy hides that the connection
+    # is a secure one, it cannot be told.
+    if scheme == "https" or (scheme == "http" and environ["wsgi.url_scheme"] != "https"):
+        port = _DEFAULT_PORTS[scheme]
+        host = host.removesuffix(port)
+        if host and host == environ.get("HTTP_HOST", "").lower().removesuffix(port):
+            return True
+    allowed: str | Iterable[str] = app.config["WEBSOCKET_ORIGINS"] or ()
+    if isinstance(allowed, str):
+        allowed = [allowed]
+    return any(one == "*" or one.lower() == origin.lower() for one in allowed)
+
+
+async def _refuse_page(app: Flask, origin: str, channel: Channel) -> None:
+    environ = channel.environ
+    app.logger.warning(
+        "A page of %r was refused a WebSocket to %r. If it may connect, add its origin to"
+        " WEBSOCKET_ORIGINS, which is %r. If it is the same site, the proxy in between has to pass"
+        " on the host and the scheme that the browser used.",
+        origin,
+        f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST', '')}",
+        app.config["WEBSOCKET_ORIGINS"],
+    )
+    body = b"Pages of this origin may not open a WebSocket here.\n"
+    fields = [("content-type", "text/plain; charset=utf-8"), ("content-length", str(len(body)))]
+    await channel.refuse(403, fields, body)
 
 
 async def _talk(app: Flask, ctx: RequestContext, websocket: Either) -> Response | None:

@@ -32,6 +32,14 @@ INTENDED: dict[str, Intended] = {
         "The request and its environ would keep each other alive.",
         carboy="b'None'",
     ),
+    "configuration: probe_defaults": Intended(
+        "Flask has no WebSockets, and so no setting for them.",
+        carboy="WEBSOCKET_ORIGINS",
+    ),
+    "configuration: GET /": Intended(
+        "Flask has no WebSockets, and so no setting for them.",
+        carboy="WEBSOCKET_ORIGINS",
+    ),
     "routing: GET / (a bad query)": Intended(
         "Raw bytes in a query read as if they were percent-encoded.",
         carboy="'200 OK'",

@@ -17,6 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from .browser import browsing
 from .conftest import COMMAND, PATIENCE, Program, Start
 
 PROGRAM = """
@@ -144,6 +145,35 @@ def test_what_it_says(program: Program, folder: Path) -> None:
     assert re.fullmatch(r" \* Ready after \d\.\d\d seconds", program.said[6])
     assert re.fullmatch(r"GET / 200 \d+\.\d ms 3 B", program.said[7])
     assert len(program.said) == 8
+
+
+def masked(lines: list[str]) -> list[str]:
+    """Lines without what differs from run to run."""
+    text = re.sub(r"\d+\.\d+ (ms|s)", r"… \1", "\n".join(lines))
+    text = re.sub(r"127\.0\.0\.1:\d+", "…", text)
+    return re.sub(r'"/.*/hello.py"', "…", text).splitlines()
+
+
+def test_what_the_page_about_it_tells(start: Start, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "developing.md").read_text()
+    (source,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    started, saved, broken, *_ = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    hello = tmp_path / "hello.py"
+    hello.write_text(source)
+    program = start(COMMAND, "--app", "hello", "run", "--debug", folder=tmp_path)
+    assert program.get("/").text in source
+    program.wait_for("GET /")
+    assert masked(program.said) == masked(started.splitlines()[1:])
+    program.said.clear()
+    hello.write_text(f"{source}\n")
+    reloaded(program)
+    assert masked(program.said) == masked(saved.splitlines())
+    program.said.clear()
+    hello.write_text(source.replace("index():", "index(:"))
+    failed(program)
+    hello.write_text(source)
+    reloaded(program)
+    assert masked(program.said) == masked(broken.splitlines())
 
 
 def test_each_save_is_seen_also_when_they_follow_quickly(program: Program, folder: Path) -> None:
@@ -657,8 +687,11 @@ async def echo():
     with connect(f"ws://{host}:{port}/ws") as first:
         assert first.recv(PATIENCE) == "one"
         (folder / "words.py").write_text("WORD = 'two'")
-        with pytest.raises(ConnectionClosed):
+        with pytest.raises(ConnectionClosed) as closed:
             first.recv(PATIENCE)
+        # Granian sends no code under RSGI.
+        assert closed.value.rcvd
+        assert closed.value.rcvd.code == (1001 if interface == "asgi" else 1005)
         # Whoever connects again at once comes to the next program.
         with connect(f"ws://{host}:{port}/ws") as second:
             assert second.recv(PATIENCE) == "two"
@@ -815,6 +848,28 @@ def test_one_thread_is_not_kept_by_a_page(run: Run, listen: Callable[[Program], 
     assert events.next() is None
 
 
+def test_a_page_in_a_browser(program: Program, folder: Path) -> None:
+    host, port = program.address
+    with browsing() as browser:
+        browser.open(f"http://{host}:{port}/page")
+        assert browser.run("document.body.innerText") == "one"
+
+        def shows(text: str) -> None:
+            browser.wait_for("Page.loadEventFired")
+            while text not in browser.run("document.body.innerText"):
+                browser.wait_for("Page.loadEventFired")
+
+        (folder / "words.py").write_text("WORD = 'two'")
+        shows("two")
+        (folder / "words.py").write_text("WORD = <")
+        shows("SyntaxError: invalid syntax")
+        (folder / "words.py").write_text("WORD = 'six'")
+        shows("six")
+        assert {url.partition("/")[2] for url in browser.asked} <= {
+            f"/{host}:{port}/{path}" for path in ("page", "_carboy/events", "_carboy/reload.js")
+        } | {f"/{host}:{port}/favicon.ico"}
+
+
 def test_who_gets_the_script(program: Program) -> None:
     plain = "<!doctype html><title>x</title><body>one</body>"
     assert program.get("/page").text == plain
@@ -828,6 +883,16 @@ def test_pages_without_the_script(run: Run, options: tuple[str, ...]) -> None:
     program = _address(run(*options))
     assert "_carboy" not in program.get("/page", **BROWSER).text
     assert program.get("/_carboy/events").status == 404
+
+
+def test_the_token_of_the_debugger_stays(run: Run, folder: Path) -> None:
+    program = run("--host", "0.0.0.0", "--debugger-allow-remote")
+    assert sum("Debugger token: " in line for line in program.said) == 1
+    # What starts first, what waited, and what waited while another served.
+    for word in ("two", "six", "ten"):
+        (folder / "words.py").write_text(f"WORD = '{word}'")
+        reloaded(program)
+    assert sum("token" in line for line in program.said) == 1
 
 
 def test_a_setting_turns_the_script_off(run: Run, folder: Path) -> None:

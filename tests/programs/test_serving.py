@@ -177,6 +177,64 @@ def test_in_debug_mode_too(start: Start, tmp_path: Path) -> None:
     program.wait_for("LookupError: the view failed")
 
 
+@pytest.mark.parametrize(
+    ("options", "reloads", "shows"),
+    [
+        (("--debug",), True, True),
+        (("--debug", "--no-reload"), False, True),
+        (("--debug", "--no-debugger"), True, False),
+        (("--reload",), True, False),
+        (("--debugger",), False, False),
+        ((), False, False),
+    ],
+)
+def test_the_reloader_and_the_debugger_each_alone(
+    start: Start, tmp_path: Path, options: tuple[str, ...], reloads: bool, shows: bool
+) -> None:
+    (tmp_path / "program.py").write_text(
+        f"{PROGRAM}\n@app.route('/reloads')\ndef reloads():\n"
+        "    import os\n    return str('WERKZEUG_RUN_MAIN' in os.environ)\n"
+    )
+    program = start(COMMAND, "--app", "program", "run", *options, folder=tmp_path)
+    assert program.get("/reloads").text == str(reloads)
+    assert (b"the view failed" in program.get("/fail").body) == shows
+    assert any("Without effect" in line for line in program.said) == (options == ("--debugger",))
+
+
+@pytest.mark.parametrize("variable", [{"FLASK_DEBUG": "1"}, {"FLASK_ENV": "development"}])
+def test_debug_mode_by_the_environment(
+    start: Start, tmp_path: Path, variable: dict[str, str]
+) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    program = start(COMMAND, "--app", "program", "run", folder=tmp_path, **variable)
+    assert b"the view failed" in program.get("/fail").body
+    (tmp_path / "program.py").write_text(PROGRAM.replace("Hello", "Hello again"))
+    program.wait_for("Ready after")
+    assert program.get("/").text == "Hello again"
+
+
+def test_a_certificate_for_one_run(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    options = "--cert", "adhoc", "--reload"
+    program = start(
+        COMMAND, "--app", "program", "run", *options, folder=tmp_path, TMPDIR=str(tmp_path)
+    )
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    connection = http.client.HTTPSConnection(*program.address, timeout=PATIENCE, context=context)
+    for text in ("Hello", "Hello again"):
+        with closing(connection):
+            connection.request("GET", "/")
+            assert connection.getresponse().read().decode() == text
+        (tmp_path / "program.py").write_text(PROGRAM.replace("Hello", "Hello again"))
+        if text == "Hello":
+            program.wait_for("Ready after")
+    assert program.stop(signal.SIGHUP) == 0
+    # Nothing of the key is left behind.
+    assert {path.name for path in tmp_path.iterdir()} <= {"program.py", "__pycache__"}
+
+
 def test_a_port_in_use(program: Program, start: Start, tmp_path: Path) -> None:
     _, port = program.address
     command = (COMMAND, "--app", "program", "run", "--port", str(port))

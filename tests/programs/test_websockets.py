@@ -578,3 +578,43 @@ def test_a_handshake_that_does_not_end(served: Talked) -> None:
         with closing(served.raw(handshake("/echo")[:size])):
             pass
     served.still_serves()
+
+
+# Clients that leave, and pages of other sites
+
+
+@pytest.mark.parametrize("path", ["/elsewhere", "/plainly-elsewhere"])
+def test_a_client_leaves_whose_messages_nobody_takes(served: Talked, path: str) -> None:
+    with served.open(path) as ws:
+        assert ws.recv(PATIENCE) == "waiting"
+        for _ in range(3):
+            ws.send("Is anybody there?")
+    assert served.ends(path) == "NoneType"
+    served.still_serves()
+
+
+@pytest.mark.parametrize(
+    ("origins", "status"),
+    [
+        ([], b"101"),
+        ([b"http://localhost"], b"101"),
+        ([b"https://LOCALHOST"], b"101"),
+        ([b"http://localhost:8000"], b"403"),
+        ([b"http://localhost.example"], b"403"),
+        ([b"null"], b"403"),
+        ([b""], b"403"),
+        ([b"http://localhost\xff"], b"403"),
+        ([b"http://localhost", b"http://localhost"], b"403"),
+        ([b"http://localhost", b"http://evil.example"], b"403"),
+    ],
+)
+def test_pages_of_other_sites_are_refused(
+    served: Talked, origins: list[bytes], status: bytes
+) -> None:
+    fields = b"".join(b"\r\nOrigin: " + origin for origin in origins)
+    request = handshake("/echo").replace(b"\r\n\r\n", fields + b"\r\n\r\n")
+    with closing(served.raw(request)) as connection:
+        assert read_answer(connection).startswith(b"HTTP/1.1 " + status + b" ")
+    if status == b"403":
+        served.program.wait_for("A page of .* was refused a WebSocket")
+    served.still_serves()

@@ -39,12 +39,12 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
 
 
 @click.command("run", short_help="Run a development server.", params=[debug_option()])
-@click.option("--host", "-h", default="127.0.0.1", help="The interface to bind to.")
-@click.option("--port", "-p", default=5000, help="The port to bind to; 0 for any free one.")
+@click.option("--host", "-h", default="127.0.0.1", help="The name or address to listen on.")
+@click.option("--port", "-p", default=5000, help="The port to listen on; 0 for any free one.")
 @click.option(
     "--cert",
     type=CertParamType(),
-    help="Specify a certificate file to use HTTPS.",
+    help="Use HTTPS with this certificate file; 'adhoc' makes one for this run.",
     is_eager=True,
 )
 @click.option(
@@ -52,7 +52,7 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
     type=click.Path(exists=True, dir_okay=False, resolve_path=True),
     callback=validate_key,
     expose_value=False,
-    help="The key file to use when specifying a certificate.",
+    help="The key file of the certificate.",
 )
 @click.option(
     "--reload/--no-reload",
@@ -62,7 +62,7 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
 @click.option(
     "--debugger/--no-debugger",
     default=None,
-    help="Show exceptions in the browser; by default in debug mode.",
+    help="Show exceptions in the browser; only, and by default, in debug mode.",
 )
 @click.option(
     "--debugger-allow-remote",
@@ -72,12 +72,12 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
 @click.option(
     "--live-reload/--no-live-reload",
     default=True,
-    help="Have pages in browsers reload themselves after the program, in debug mode.",
+    help="Have pages in browsers reload themselves after the program; only in debug mode.",
 )
 @click.option(
     "--with-threads/--without-threads",
     default=True,
-    help="Enable or disable multithreading.",
+    help="Serve several requests at a time, or one.",
 )
 @click.option(
     "--interface",
@@ -130,6 +130,8 @@ def run_command(
     def show_exceptions(application: Any, token: str | None, script: str) -> str | None:
         from ..debugger import install
 
+        if not application.debug:
+            click.echo(" * Without effect here: --debugger, outside of debug mode", err=True)
         installed = install(
             application,
             host=host,

@@ -86,14 +86,15 @@ def describe_request(
     secrets: list[object] = list(secrets_of(app, environ))
     form = list(_form(request, environ, patience))
     body = list(_json(request, environ, patience))
-    secrets += [value for name, value in (*form, *body) if is_secret(name)]
+    view_args = (getattr(request, "view_args", None) or {}).items()
+    secrets += [value for name, value in (*form, *body, *view_args) if is_secret(name)]
     mask = Masked(secrets)
     asked = Asked(environ.get("REQUEST_METHOD", "?"), mask(_path(environ)))
     rule = getattr(request, "url_rule", None)
     if rule is not None:
         asked.rule, asked.endpoint = rule.rule, rule.endpoint
     tables: dict[str, Iterable[tuple[object, object]]] = {
-        "Arguments of the view": (getattr(request, "view_args", None) or {}).items(),
+        "Arguments of the view": view_args,
         "Query": _query(environ),
         "Form": form,
         "JSON": body,

@@ -30,7 +30,7 @@ _EDITORS: Final = {
     "emacs": "emacs://open?url=file://{path}&line={line}",
 }
 
-#: Links to these would run in the page, or leave the machine.
+#: Links to these would run in the page.
 _NOT_EDITORS: Final = frozenset({"javascript", "data", "blob", "vbscript"})
 
 

@@ -12,7 +12,8 @@ and through a proxy (which says so). And all of them lack the secret, which only
 failure has.
 
 A script of the same origin could read that page. So the secret goes only to what a browser is
-about to show as a document of its own, which no other page can look into.
+about to show as a document of its own, which no other page can look into, and not past a service
+worker, which could.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from types import FrameType
     from wsgiref.types import WSGIEnvironment
+
+#: Where the ``Host`` header is as the client sent it: middleware may put that of a proxy in its place.
+ASKED_HOST: Final = "carboy.debugger.host"
 
 #: Headers by which a proxy shows itself, or their beginning.
 _FORWARDED: Final = (
@@ -132,12 +136,13 @@ class Guard:
         """Whether to show variables and the request to who asks.
 
         Not under a foreign name: that is a tunnel to the world, or a web page that has made its
-        own name lead here and would read the answer. Nor to the script of another site, which
-        reads what it asks for if the application lets it.
+        own name lead here and would read the answer. A tunnel can also ask under this machine's
+        name, so nothing that came through one is trusted by a server for this machine alone. Nor
+        is the script of another site, which reads what it asks for if the application lets it.
 
         :param server_name: the name that the application is configured with
         """
-        if _is_asked_by_another_site(environ):
+        if _is_asked_by_another_site(environ) or (self._is_local and _is_forwarded(environ)):
             return False
         host = _host(environ)
         names = {*self._own_names, (server_name or "").partition(":")[0].lower()}
@@ -165,7 +170,7 @@ class Guard:
                 "The server listens to more than this machine."
                 " --debugger-allow-remote allows it, with a token."
             )
-        if any(key.startswith(_FORWARDED) for key in environ):
+        if _is_forwarded(environ):
             return "The request came through a proxy."
         if not is_loopback(environ.get("REMOTE_ADDR", "")):
             return "The request did not come from this machine."
@@ -179,8 +184,16 @@ class Guard:
         :param server_name: the name that the application is configured with
         """
         # Where browsers do not say it, as without HTTPS on another machine, a token is needed.
-        if environ.get("HTTP_SEC_FETCH_DEST", "document") != "document":
-            return "The page was asked for by a script, or stands in another one."
+        if (
+            environ.get("HTTP_SEC_FETCH_DEST", "document") != "document"
+            or environ.get("HTTP_SEC_FETCH_MODE", "navigate") != "navigate"
+            # A service worker will read the answer before the page does.
+            or "HTTP_SERVICE_WORKER_NAVIGATION_PRELOAD" in environ
+        ):
+            return (
+                "The page was asked for by a script, or stands in another one."
+                " If that is a service worker, Shift+Reload goes past it."
+            )
         return self.why_no_console(environ, server_name)
 
     def why_not(self, environ: WSGIEnvironment, server_name: str | None = None) -> str | None:
@@ -221,6 +234,10 @@ class Guard:
         return False
 
 
+def _is_forwarded(environ: WSGIEnvironment) -> bool:
+    return any(key.startswith(_FORWARDED) for key in environ)
+
+
 def _is_asked_by_another_site(environ: WSGIEnvironment) -> bool:
     site = environ.get("HTTP_SEC_FETCH_SITE", "none")
     # A link from another site is followed by the user, and its target shown to nobody else.
@@ -229,7 +246,7 @@ def _is_asked_by_another_site(environ: WSGIEnvironment) -> bool:
 
 def _host(environ: WSGIEnvironment) -> str:
     """The name in the ``Host`` header, without its port."""
-    host: str = environ.get("HTTP_HOST", "")
+    host: str = environ.get(ASKED_HOST, environ.get("HTTP_HOST", ""))
     if host.startswith("["):
         return host.partition("]")[0] + "]"
     return host.partition(":")[0].lower()

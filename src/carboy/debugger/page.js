@@ -96,11 +96,14 @@
 
   const offer = data.console;
   if (!offer) return;
-  // Typed before a reload counts too.
-  const history = JSON.parse(sessionStorage.getItem("debugger-history") || "[]");
-  let token = sessionStorage.getItem("debugger-token") || "";
+  // Neither is stored: the application's own pages could read the token, and put words into the history.
+  const history = [];
+  let token = "";
 
   const ask = async (action, frame, source) => {
+    // It could read the secret on its way.
+    if (navigator.serviceWorker?.controller)
+      throw new Error("A service worker of this origin could listen. Shift+Reload goes past it.");
     const send = () =>
       fetch(offer.url + action, {
         method: "POST",
@@ -115,7 +118,7 @@
     if (response.status === 401 && action === "evaluate") {
       token = (prompt("The token that the server printed in the terminal:") || "").trim();
       if (token) response = await send();
-      if (response.ok) sessionStorage.setItem("debugger-token", token);
+      if (!response.ok) token = "";
     }
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.detail);
@@ -171,7 +174,6 @@
       const source = area.value;
       if (!source.trim()) return;
       history.push(source);
-      sessionStorage.setItem("debugger-history", JSON.stringify(history.slice(-100)));
       at = history.length;
       put(source.trimEnd().split("\n").map((line, i) => (i ? "... " : ">>> ") + line).join("\n"), "typed");
       set("");

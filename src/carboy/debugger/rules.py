@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
@@ -137,7 +138,8 @@ def _methods(rule: Rule) -> tuple[str, ...]:
 def _link(rule: Rule, path: str) -> str | None:
     """*path*, if a browser can go there as it is."""
     is_plain = "<" not in path and "GET" in (rule.methods or ()) and not rule.websocket
-    return path if is_plain and not (rule.subdomain or rule.host) else None
+    # Browsers take a backslash for a slash, and two of them lead to another host.
+    return quote(path) if is_plain and not (rule.subdomain or rule.host) else None
 
 
 def near(rules: Iterable[Rule], path: str, method: str) -> list[Near]:

@@ -36,11 +36,17 @@ _BITS: Final = 4096
 _MIN_SECRET: Final = 4
 
 _PASSWORD: Final = re.compile(r"(://[^/\s:@'\"]{0,200}:)[^/\s@'\"]{1,200}@")
-#: A name and what it is given, as in the `repr` of objects and mappings of all kinds.
-_GIVEN: Final = re.compile(
+#: A name that is given something, as in queries, forms, JSON, and the `repr` of objects and
+#: mappings of all kinds.
+_NAMED: Final = re.compile(
     r"""(?<![\w.-])(?P<name>[A-Za-z_][\w.-]{0,100})"""
-    r"""(?P<between>=|['"]: ?|['"], (?=['"][^'"]*['"]\)))"""
-    r"""(?P<value>b?'(?:[^'\\]|\\.)*'?|b?"(?:[^"\\]|\\.)*"?)"""
+    r"""(?:=|\\*['"]: ?|['"], (?=b?['"][^'"]*['"]\)))"""
+)
+#: What it is given: quoted, also within quotes; a call, a list, the `repr` of an object; a word.
+_GIVEN: Final = re.compile(
+    r"""(?P<quoted>b?'(?:[^'\\]|\\.)*'?|b?"(?:[^"\\]|\\.)*"?|(?P<quote>\\+["'])[^"'\\]*(?P=quote)?)"""
+    r"""|[\w.]*\([^()]*\)?|\[[^\[\]]*\]?|<[^<>]*>?"""
+    r"""|(?!(?:None|True|False|null|true|false)\b)[^\s&'"()\[\]{},;<>]+"""
 )
 _SECRET_PARTS: Final = (
     "password",
@@ -63,7 +69,7 @@ _SECRET_PARTS: Final = (
     "signature",
 )
 _SECRET_WORDS: Final = frozenset(
-    {"pwd", "pw", "jwt", "otp", "pin", "cvv", "cvc", "auth", "cookie", "cookies", "set-cookie"}
+    {"pwd", "pw", "pass", "sig", "jwt", "otp", "pin", "cvv", "cvc", "auth", "cookie", "cookies"}
 )
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
@@ -91,14 +97,20 @@ class Masked:
 
     def __call__(self, text: str) -> str:
         """*text* without the secrets, and without the passwords of URLs."""
-        text = _GIVEN.sub(_without_value, _PASSWORD.sub(rf"\1{MASK}@", text))
+        text = _without_given(_PASSWORD.sub(rf"\1{MASK}@", text))
         return text if self._pattern is None else self._pattern.sub(MASK, text)
 
 
-def _without_value(given: re.Match[str]) -> str:
-    if not is_secret(given["name"]):
-        return given[0]
-    return f"{given['name']}{given['between']}'{MASK}'"
+def _without_given(text: str) -> str:
+    """*text* without what is given to the names of secrets in it."""
+    parts, at = [], 0
+    for named in _NAMED.finditer(text):
+        if named.start() < at or not is_secret(named["name"]):
+            continue
+        if given := _GIVEN.match(text, named.end()):
+            parts += text[at : named.end()], f"'{MASK}'" if given["quoted"] else MASK
+            at = given.end()
+    return "".join(parts) + text[at:]
 
 
 class Patience:

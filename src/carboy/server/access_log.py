@@ -14,10 +14,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -55,25 +56,40 @@ def show_access_log() -> None:
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
     if not logger.hasHandlers():
-        handler = logging.StreamHandler()
-        if handler.stream.isatty() and not os.environ.get("NO_COLOR"):
-            handler.setFormatter(_Coloured())
-        logger.addHandler(handler)
+        logger.addHandler(_Shown())
 
 
 #: The colours of the statuses, by their first digit.
 _COLOURS = {"2": "32", "3": "36", "4": "33", "5": "1;31"}
 
 
-class _Coloured(logging.Formatter):
-    """Shows the status of a request in colour."""
+class _Shown(logging.StreamHandler[TextIO]):
+    """Shows the lines on standard error, on a terminal with the status in colour."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self._coloured = self.stream.isatty() and not os.environ.get("NO_COLOR")
+
+    def line(self, method: str, path: str, status: int, milliseconds: float, size: str) -> str:
+        shown = str(status)
+        if self._coloured:
+            shown = f"\x1b[{_COLOURS.get(shown[0], '0')}m{shown}\x1b[0m"
+        return LINE % (method, path, shown, milliseconds, size)
 
     def format(self, record: logging.LogRecord) -> str:
-        if record.msg is not LINE or not isinstance(record.args, tuple):
-            return super().format(record)
-        method, path, status, *rest = record.args
-        colour = _COLOURS.get(str(status)[0], "0")
-        return LINE % (method, path, f"\x1b[{colour}m{status}\x1b[0m", *rest)
+        if record.msg is LINE and self.formatter is None and isinstance(record.args, tuple):
+            return self.line(*record.args)  # type: ignore[arg-type]
+        return super().format(record)
+
+    def is_all(self) -> bool:
+        """Whether the lines are shown here and have no other way to go, nor to be changed."""
+        return (
+            logger.handlers == [self]
+            and not (logging.root.handlers or logger.filters or self.filters)
+            and self.formatter is None
+            and logging.getLogRecordFactory() is logging.LogRecord
+            and logger.isEnabledFor(logging.INFO)
+        )
 
 
 class AccessLines:
@@ -141,7 +157,14 @@ class LoggedLines(AccessLines):
         self, client: str, method: str, target: str, status: int, seconds: float, size: int
     ) -> None:
         """Write the line of a request; see :meth:`AccessLines.write`."""
-        logger.info(LINE, method, target, status, seconds * 1000, readable(size))
+        handler = logger.handlers[0] if logger.handlers else None
+        fields = (method, target, status, seconds * 1000, readable(size))
+        # A record costs more than all else about a small request.
+        if isinstance(handler, _Shown) and handler.is_all():
+            with suppress(OSError, ValueError):
+                handler.stream.write(f"{handler.line(*fields)}\n")
+        else:
+            logger.info(LINE, *fields)
 
 
 def readable(size: int) -> str:

@@ -102,9 +102,9 @@ def develop(load: Callable[[], Any], settings: Settings, *, spare: bool = False)
         choice = choose(application, settings.interface)
         sock = _listen(settings)
         said = {"ready": choice.interface, "why": choice.why, "name": _name(application)}
-        _announce(settings, sock, certificate is not None, said)
         if settings.debugger is not None:
             settings.debugger(application, None, "")
+        _announce(settings, sock, certificate is not None, said)
         show_access_log()
         serve(
             application,

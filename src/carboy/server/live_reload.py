@@ -23,7 +23,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
-from threading import Condition
+from threading import Condition, Semaphore
 from typing import TYPE_CHECKING, Any
 
 from ..globals import request
@@ -71,6 +71,9 @@ SCRIPT = """\
 #: After how many seconds something is sent, which is how the server learns that a client has left.
 PULSE = 1.0
 
+#: How many streams may keep a thread each under WSGI; the pages beyond ask again and again.
+MAX_STREAMS = 16
+
 _EVENT_HEADERS = [("content-type", "text/event-stream"), ("cache-control", "no-store")]
 _SCRIPT_HEADERS = [("content-type", "text/javascript"), ("cache-control", "no-store")]
 _SCRIPT_FILE_CONTENT = (SCRIPT % "document.currentScript.dataset.version").encode()
@@ -89,6 +92,7 @@ class LiveReload:
         self._changes = 0
         self._closed = False
         self._changed = Condition()
+        self._streams = Semaphore(MAX_STREAMS)
 
     @property
     def version(self) -> str:
@@ -142,8 +146,21 @@ class LiveReload:
     def _first(self) -> bytes:
         return f"retry: 100\ndata: {self.version}\n\n".encode()
 
+    def _once(self) -> bytes:
+        """All that is told to a page that shall ask again."""
+        return f"retry: 1000\ndata: {self.version}\n\n".encode()
+
     def events(self) -> Iterator[bytes]:
-        """The events for one page, as they happen."""
+        """The events for one page, as they happen; where there are many pages, the first only."""
+        if not self._streams.acquire(blocking=False):
+            yield self._once()
+            return
+        try:
+            yield from self._as_they_happen()
+        finally:
+            self._streams.release()
+
+    def _as_they_happen(self) -> Iterator[bytes]:
         told = ""
         while not self._closed:
             version = self.version
@@ -184,8 +201,7 @@ class LiveReload:
             elif multithread:
                 taker.response_iter(200, _EVENT_HEADERS, self.events())
             else:
-                once = self._first().replace(b"retry: 100\n", b"retry: 1000\n")
-                taker.response_bytes(200, _EVENT_HEADERS, once)
+                taker.response_bytes(200, _EVENT_HEADERS, self._once())
 
         return answer_or_tell
 

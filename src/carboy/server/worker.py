@@ -24,7 +24,6 @@ import random
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -33,9 +32,10 @@ from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from importlib import import_module
+from select import select
 from typing import TYPE_CHECKING, Any
 
-from .address import BACKLOG
+from .address import BACKLOG, turn_away
 from .front import Front
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ def run(settings: Settings, listener: socket.socket, channel: socket.socket) -> 
     # The supervisor hears these too, when they are sent to all processes at once.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: worker.ask_to_be_replaced("it was asked to end"))
+    # Python calls a handler when the main thread gets to it, which may be deep in a wait.
+    signal.signal(signal.SIGTERM, lambda *_: worker.is_to_end())
+    signal.set_wakeup_fd(worker.wakeup.fileno(), warn_on_full_buffer=False)
     try:
         application = settings.load()
         if (debugger := getattr(application, "_debugger", None)) is not None:
@@ -123,6 +125,9 @@ class _Worker:
         self.settings = settings
         self.listener = listener
         self.channel = channel
+        #: The numbers of the signals that have come.
+        self.signals, self.wakeup = socket.socketpair()
+        self.wakeup.setblocking(False)
         self._replacement_wanted = False
         limit = settings.max_requests
         if limit is not None:
@@ -148,6 +153,10 @@ class _Worker:
         if not self._replacement_wanted:
             self._replacement_wanted = True
             self.say(f"{REPLACE} {reason}")
+
+    def is_to_end(self) -> None:
+        """Somebody else than the supervisor has told it to."""
+        self.ask_to_be_replaced("it was asked to end")
 
     def serve_wsgi(self, application: Any, interface: str) -> None:
         import asyncio
@@ -287,13 +296,16 @@ class _Worker:
         :param finished: set when it has
         :param hang_up: closes the WebSockets
         """
+        while self.channel not in select([self.channel, self.signals], [], [])[0]:
+            if signal.SIGTERM in self.signals.recv(64):
+                self.is_to_end()
         # No order at all means that the supervisor has gone.
         order = self.channel.recv(16)
         end = time.monotonic() + self.settings.graceful_timeout
         self.front.close()
         name = self.listener.getsockname()
         if order == RETIRE:
-            self._turn_away()
+            turn_away(self.listener.fileno())
             hang_up()
             idle = IDLE_WHEN_RETIRING
         else:
@@ -310,19 +322,6 @@ class _Worker:
                 f" {self.settings.graceful_timeout:g} seconds and were cut off.",
                 file=sys.stderr,
             )
-
-    def _turn_away(self) -> None:
-        """Put another socket in the place of the listening one, which others go on serving."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as deaf:
-            if sys.platform == "linux":
-                # The kernel makes up a name, and no folder has to be writable.
-                deaf.bind("")
-            else:
-                with tempfile.TemporaryDirectory() as folder:
-                    deaf.bind(f"{folder}/deaf")
-            deaf.listen()
-            deaf.setblocking(False)
-            os.dup2(deaf.fileno(), self.listener.fileno(), inheritable=False)
 
 
 def _lazy_scheduler(loop: Any, watched: Any) -> Any:

@@ -37,7 +37,8 @@ class ResponseHeaders(Headers):
     """``Headers`` that set a field of plain text without the detours that others need."""
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if type(value) is not str or type(key) is not str or "\n" in value or "\r" in value:
+        # A line break is the one that must not pass; it is not printable.
+        if type(value) is not str or type(key) is not str or not value.isprintable():
             super().__setitem__(key, value)
             return
         length = len(key)
@@ -211,9 +212,7 @@ class Response(werkzeug.wrappers.Response):
         """
         body = self.response
         if (
-            (status := self._status_code) < 200
-            or status == 204
-            or status == 304
+            self._status_code in _WITHOUT_BODY
             or environ["REQUEST_METHOD"] == "HEAD"
             or not (type(self) in _stock_classes or self._is_stock())
         ):

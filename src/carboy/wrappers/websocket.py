@@ -6,14 +6,18 @@ Must not know: any one protocol, the application's registries. Of the current ap
 is one, it reads ``json``.
 
 How it works: a WebSocket begins as a request for a page, the handshake, and so the object is the
-request, with all that a request knows. Messages come and go through its channel.
+request, with all that a request knows. Messages come and go through its channel. Only who reads
+learns that the client has left. So where a view does not receive for a while, messages are received
+for it and kept, until they are so many that the client has to wait.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from functools import lru_cache
+from sys import getsizeof
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from werkzeug.datastructures import Headers
@@ -41,6 +45,9 @@ INTERNAL_ERROR: Final = 1011
 _DEFINED_CODES: Final = frozenset({*range(1000, 1004), *range(1007, 1015)})
 #: A control frame carries 125 bytes, and two of them are the code.
 _MAX_REASON: Final = 123
+
+#: How much memory the messages that nobody has received yet may take before no more are read.
+_MAX_AHEAD: Final = 64 * 1024
 
 
 class WebSocketClosed(Exception):
@@ -93,8 +100,8 @@ class Channel(Protocol):
 class _Connection(Request):
     """What the WebSockets for both kinds of view have in common."""
 
-    #: How long a view may be busy with something else before somebody looks whether the client
-    #: is still there, in seconds.
+    #: How long a view may be busy with something else before it is looked whether the client is
+    #: still there, in seconds.
     look_after: float = 1.0
 
     _channel: Channel
@@ -103,8 +110,12 @@ class _Connection(Request):
     #: What to cancel when the client leaves while the view is busy with something else.
     _task: asyncio.Task[Any] | None = None
     _cancelled = False
-    #: The next message, once somebody waits for it.
+    #: The next message of the channel, once somebody waits for it.
     _next: asyncio.Task[Message] | None = None
+    #: The messages before that one, which came while the view was busy, and their size.
+    _ahead: deque[Message] | None = None
+    _size_ahead = 0
+    #: Runs while the view is not busy for long.
     _timer: asyncio.TimerHandle | None = None
     _receiving = False
     #: Whether the handshake has been completed.
@@ -174,13 +185,18 @@ class _Connection(Request):
         try:
             if not self.accepted:
                 await self._accept()
-            self._raise_if_closed()
             if self._timer is not None:
                 self._timer.cancel()
-            if (received := self._next) is None:
-                received = self._next = asyncio.ensure_future(self._channel.receive())
-            # Who gives up waiting, as after a timeout, loses no message.
-            message = await asyncio.shield(received)
+            if self._ahead:
+                message = self._ahead.popleft()
+                self._size_ahead -= getsizeof(message)
+            else:
+                self._raise_if_closed()
+                if (received := self._next) is None:
+                    received = self._next = asyncio.ensure_future(self._channel.receive())
+                # Who gives up waiting, as after a timeout, loses no message.
+                message = await asyncio.shield(received)
+                self._next = None
         except WebSocketClosed as e:
             self._ended(e)
             raise
@@ -193,7 +209,6 @@ class _Connection(Request):
             raise
         finally:
             self._receiving = False
-        self._next = None
         limit = self.max_content_length
         if limit is not None and _is_longer(message, limit):
             await self._close(TOO_BIG, "The message is too big.")
@@ -203,19 +218,29 @@ class _Connection(Request):
 
     def _look_later(self) -> None:
         """Look whether the client is still there if the view is busy for long."""
-        if self.closed is None:
+        if self.accepted and self.closed is None:
             self._timer = asyncio.get_running_loop().call_later(self.look_after, self._look)
 
     def _look(self) -> None:
-        if self._next is None and self.closed is None:
+        self._timer = None
+        if self._next is None and self.closed is None and self._size_ahead < _MAX_AHEAD:
             self._next = asyncio.ensure_future(self._channel.receive())
         if self._next is not None:
             self._next.add_done_callback(self._looked)
 
     def _looked(self, received: asyncio.Task[Message]) -> None:
-        if received.cancelled() or not isinstance(e := received.exception(), WebSocketClosed):
+        # Then it is the view's again, or takes its turn after the messages that are kept.
+        is_back = self._receiving or self._timer is not None
+        if is_back or received is not self._next or received.cancelled():
             return
-        if not self._receiving and self.closed is None:
+        if (e := received.exception()) is None:
+            message = received.result()
+            self._ahead = self._ahead or deque()
+            self._ahead.append(message)
+            self._size_ahead += getsizeof(message)
+            self._next = None
+            self._look()
+        elif isinstance(e, WebSocketClosed) and self.closed is None:
             self._ended(e)
             if self._task is not None:
                 self._cancelled = self._task.cancel()
@@ -224,8 +249,9 @@ class _Connection(Request):
         """Have nobody look any more, nor receive."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._next is not None:
-            self._next.cancel()
+        if (last := self._next) is not None and not last.cancel() and not last.cancelled():
+            # Nobody else may ever ask, and asyncio would complain.
+            last.exception()
 
     def _view_ended(self) -> None:
         """Cancel nobody any more."""
@@ -238,7 +264,7 @@ class _Connection(Request):
         """Be closed for whoever still has this, and keep nothing alive that is over."""
         self._ended(WebSocketClosed(ABNORMAL))
         self._rest()
-        self._next = self._timer = self._fields = None
+        self._next = self._ahead = self._timer = self._fields = None
         self.__dict__.pop("_channel", None)
 
     async def _receive_text(self) -> str:
@@ -301,6 +327,7 @@ class _Connection(Request):
             await self._accept()
         self.closed = WebSocketClosed(code, reason)
         self._rest()
+        self._ahead = None
         await self._channel.close(code, reason)
 
 
