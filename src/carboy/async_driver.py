@@ -258,6 +258,32 @@ def _handle(handle: Callable[[Exception], Any], e: Exception, traceback: Any) ->
         return handle(e)
 
 
+def conclude_quietly(app: Flask, ctx: RequestContext) -> bool:
+    """What :func:`conclude` does for a request of whose end nobody is told.
+
+    :returns: whether it is one
+    """
+    pushes = ctx._pushes
+    if (
+        pushes is None
+        or ctx._error is not None
+        or ctx._request is not None
+        or pushes[1] is not None
+        or ctx._app_ctx is not ctx
+        or _cv_ctx.get() is not ctx
+        or ctx._of_threads is not None
+        or app.teardown_request_funcs
+        or app.teardown_appcontext_funcs
+        or request_tearing_down.receivers
+        or appcontext_tearing_down.receivers
+        or appcontext_popped.receivers
+    ):
+        return False
+    _cv_ctx.reset(pushes[0])
+    ctx._forget()
+    return True
+
+
 async def conclude(app: Flask, ctx: RequestContext) -> None:
     """What ``app.conclude(ctx)`` does, on the running loop."""
     error = ctx._error

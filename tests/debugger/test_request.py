@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
+import uuid
 from typing import Any
 
 import pytest
@@ -122,11 +125,51 @@ def test_secrets_of_the_process_are_masked(
         ("Key(secret=b'x')", f"Key(secret='{MASK}')"),
         ("Key(secret='cut o", f"Key(secret='{MASK}'"),
         ("fields = ['password', 'email']", "fields = ['password', 'email']"),
+        ("body='password=x&n=1'", f"body='password={MASK}&n=1'"),
+        ('body=\'{"password": "x", "n": 1}\'', f"body='{{\"password\": '{MASK}', \"n\": 1}}'"),
+        ("User(token=None, pin=12, sig=f(x))", f"User(token=None, pin={MASK}, sig={MASK})"),
+        ("[(b'authorization', b'x')]", f"[(b'authorization', '{MASK}')]"),
+        ("token=token=x", f"token={MASK}"),
+        ("password=", "password="),
         ("password is 'wrong'", "password is 'wrong'"),
     ],
 )
 def test_secrets_in_the_words_of_objects(text: str, masked: str) -> None:
     assert Masked()(text) == masked
+
+
+@dataclasses.dataclass
+class Login:
+    token: uuid.UUID
+    pin: int
+    api_keys: list[str]
+    query: str
+
+
+def test_secrets_in_other_words(app: Flask, page: Pages) -> None:
+    """As a client sends them, or within something else."""
+
+    @app.post("/reset/<token>")
+    def reset(token: str) -> str:
+        environ, body = request.environ, request.get_data()
+        login = Login(uuid.UUID(int=7), 918_273, [secret("list")], f"?access_token={secret('url')}")
+        raw = [(b"x-api-key", secret("raw").encode())]
+        smtp_pass = secret("pass")
+        nested = json.dumps({"a": json.dumps({"password": secret("nested")})})
+        raise ValueError(f"cannot reset {token}")
+
+    shown = page(
+        f"/reset/{secret('path')}?password=%20{secret('query')}",
+        method="POST",
+        data={"password": f"@{secret('form')}"},
+        headers={"Referer": f"http://localhost/?token={secret('referer')}"},
+    )
+    for word in ("Login(token=", "x-api-key", "smtp_pass", "nested", "QUERY_STRING", "Referer"):
+        assert word in shown.text
+    shown_parts = shown.html + shown.data["text"] + shown.data["markdown"]
+    for name in ("path", "query", "form", "referer", "list", "url", "raw", "pass", "nested"):
+        assert secret(name) not in shown_parts, name
+    assert str(uuid.UUID(int=7)) not in shown.html and "918273" not in shown.html
 
 
 def test_short_values_of_cookies_do_not_mask_the_page(app: Flask, page: Pages) -> None:

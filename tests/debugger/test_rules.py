@@ -71,6 +71,13 @@ def test_what_was_meant_is_a_link(shop: Flask) -> None:
     assert 'href="/sub/__debugger__/routes"' in response.text
 
 
+def test_the_link_leads_to_no_other_host(shop: Flask) -> None:
+    """As it would with a backslash, which browsers take for a slash."""
+    shop.add_url_rule("/<area>/fruit", "fruit", lambda area: area)
+    text = ask(shop, "/%5Cevil.example%3Fa/fruits").text
+    assert '<a href="/%5Cevil.example%3Fa/fruit">' in text
+
+
 def test_nothing_comes_near(shop: Flask) -> None:
     for path in ("/wp-login.php", "/x/y/z/w", "/" + "a" * 5000, "/a" * 500):
         text = ask(shop, path).text

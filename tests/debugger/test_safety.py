@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from carboy import Flask, session
 from carboy.debugger import Debugger, install
@@ -108,6 +109,18 @@ def test_only_a_document_gets_a_secret(app: Flask, page: Pages, shop: str, kind:
     assert len(app._debugger.store) == kept  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    "header", [{"Sec-Fetch-Mode": "same-origin"}, {"Service-Worker-Navigation-Preload": "true"}]
+)
+def test_a_document_for_a_service_worker_gets_none(
+    page: Pages, shop: str, header: dict[str, str]
+) -> None:
+    navigation = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate"}
+    assert "console" in page(shop, headers=navigation).data
+    shown = page(shop, headers={**navigation, **header})
+    assert "console" not in shown.data and "Shift+Reload" in shown.text
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_the_script_of_another_site_learns_little(
     app: Flask, page: Pages, shop: str, site: str
@@ -136,7 +149,11 @@ def test_no_other_site_is_let_in(console: Console, method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["", "[]", "{}", "null", '{"failure": 1}', "[" * 90_000, "\xff", '"' + "x" * 200_000]
+    "body",
+    [
+        *("", "[]", "{}", "null", '{"failure": 1}', "[" * 90_000, "\xff", '"' + "x" * 200_000),
+        '{"failure": "", "frame": Infinity, "source": ""}',
+    ],
 )
 def test_a_question_that_is_none(app: Flask, console: Console, body: str) -> None:
     headers = {
@@ -169,6 +186,29 @@ def test_under_a_foreign_name_the_page_keeps_things_to_itself(app: Flask, page: 
     assert 'class="variables"' not in shown.html and 'class="facts"' not in shown.html
     assert "console" not in shown.data and "open-console" not in shown.html.split("<script")[0]
     assert "There is no console here." in shown.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_foreign_name_cannot_be_exchanged_by_a_header(host: str) -> None:
+    """A page under a name that leads here can send any header, which middleware may believe."""
+    app = Flask(__name__)
+    app.debug = True
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_host=1)  # type: ignore[method-assign]
+    install(app, host=host)
+    fail_with(app, ValueError("message"))
+    headers = {"Accept": BROWSER, "Host": "evil.example", "X-Forwarded-Host": "localhost"}
+    shown = Page(app.test_client().get("/", headers=headers))
+    assert "message" in shown.text
+    assert 'class="variables"' not in shown.html and 'class="facts"' not in shown.html
+    near = app.test_client().get("/nothing", headers=headers)
+    assert near.status_code == 404 and "No rule" not in near.text
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Cf-Connecting-Ip"])
+def test_a_tunnel_under_the_name_of_this_machine(page: Pages, shop: str, header: str) -> None:
+    shown = page(shop, headers={header: "1.2.3.4"})
+    assert "ValueError" in shown.text and "console" not in shown.data
+    assert 'class="variables"' not in shown.html and 'class="facts"' not in shown.html
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:5000", "localhost", "[::1]:5000", "app.localhost"])

@@ -171,6 +171,60 @@ def test_a_window_with_the_page_cannot_be_looked_into(program: Program) -> None:
         assert browser.run(opened) == "closed"
 
 
+SERVICE_WORKER = """
+const heard = [];
+addEventListener("install", () => skipWaiting());
+addEventListener("activate", (event) => event.waitUntil(
+  registration.navigationPreload.enable().then(() => clients.claim())));
+addEventListener("fetch", (event) => {
+  const { request } = event, how = new URL(request.url).search;
+  heard.push(...request.headers.values());
+  const hear = async (coming) => {
+    const response = await coming;
+    heard.push(await response.clone().text());
+    return response;
+  };
+  if (how === "?preloaded") event.respondWith(hear(event.preloadResponse));
+  if (how === "?fetched") event.respondWith(hear(fetch(request)));
+  if (how === "?heard") event.respondWith(new Response(heard.join()));
+});
+"""
+SERVED_BY = """
+@app.get("/worker.js")
+def worker():
+    return app.response_class(WORKER, mimetype="text/javascript")
+
+
+if __name__ =="""
+
+
+def test_a_service_worker_of_the_same_origin_learns_no_secret(start: Start, tmp_path: Path) -> None:
+    text = PROGRAM.replace("if __name__ ==", f"WORKER = {SERVICE_WORKER!r}\n{SERVED_BY}")
+    (tmp_path / "shop.py").write_text(text)
+    options = "--debug", "--no-reload", "--port", "0"
+    program = start(COMMAND, "--app", "shop", "run", *options, folder=tmp_path)
+    offer = "JSON.parse(document.getElementById('data').textContent).console"
+    # It stays in the browser, and this one leaves.
+    with browsing() as browser:
+        browser.open(url(program, "/"))
+        browser.run(
+            "new Promise((resolve) => {"
+            "  navigator.serviceWorker.oncontrollerchange = resolve;"
+            "  navigator.serviceWorker.register('/worker.js');"
+            "})"
+        )
+        for how in ("preloaded", "fetched"):
+            browser.open(url(program, f"/basket/ada/3?{how}"))
+            assert browser.run(f"{offer} === undefined")
+        browser.open(url(program, "/basket/ada/3"))
+        secret = browser.run(f"{offer}.secret")
+        browser.run("document.querySelector('.open-console').click()")
+        browser.type("1 + 41\n")
+        browser.wait_until(f"{LOG}.includes('Shift+Reload')")
+        heard = browser.run("fetch('/basket/ada/3?heard').then((response) => response.text())")
+        assert "TypeError" in heard and secret not in heard
+
+
 def test_a_path_that_was_mistyped(browser: Browser, program: Program) -> None:
     browser.open(url(program, "/basket/ada/three"))
     assert "No rule matches" in browser.run("document.querySelector('h1').textContent")
@@ -302,6 +356,14 @@ def test_the_page_of_another_site_cannot_evaluate(
     # One question whether the request may be made, and one request without the headers.
     program.wait_for(r"A request to the console was refused\. An evaluation is a POST\.")
     program.wait_for(r"A request to the console was refused\. The request came from another")
+
+
+def test_static_files_of_a_program_that_runs_itself(start: Start, tmp_path: Path) -> None:
+    runs = "app.run(port=0, debug=True, use_reloader=False, static_files={'/files': '.'})\n"
+    (tmp_path / "shop.py").write_text(PROGRAM.partition("if __name__")[0] + runs)
+    program = start(COMMAND.replace("carboy", "python"), "-m", "carboy", "shop.py", folder=tmp_path)
+    assert b"PRICES" in program.get("/files/shop.py").body
+    assert 'class="variables"' in program.get("/basket/ada/3", Accept="text/html").text
 
 
 def test_it_serves_on(program: Program) -> None:

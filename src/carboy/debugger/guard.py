@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from wsgiref.types import WSGIEnvironment
 
-#: Where the ``Host`` header is as the client sent it: middleware may put that of a proxy in its place.
+#: Where the ``Host`` header is as it came: middleware may put what a proxy says in its place.
 ASKED_HOST: Final = "carboy.debugger.host"
 
 #: Headers by which a proxy shows itself, or their beginning.
@@ -246,7 +246,7 @@ def _is_asked_by_another_site(environ: WSGIEnvironment) -> bool:
 
 def _host(environ: WSGIEnvironment) -> str:
     """The name in the ``Host`` header, without its port."""
-    host: str = environ.get(ASKED_HOST, environ.get("HTTP_HOST", ""))
+    host = str(environ.get(ASKED_HOST, environ.get("HTTP_HOST", "")))
     if host.startswith("["):
         return host.partition("]")[0] + "]"
     return host.partition(":")[0].lower()

@@ -103,7 +103,8 @@ class Masked:
 
 def _without_given(text: str) -> str:
     """*text* without what is given to the names of secrets in it."""
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     for named in _NAMED.finditer(text):
         if named.start() < at or not is_secret(named["name"]):
             continue

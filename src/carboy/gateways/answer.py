@@ -11,7 +11,7 @@ what it would meet under a WSGI server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from inspect import CO_COROUTINE
@@ -65,14 +65,24 @@ _ASYNC: Final = Known(True, False)
 _ASYNC_STREAM: Final = Known(True, True)
 
 
-async def answer(app: Flask, exchange: Exchange) -> None:
+def answer(app: Flask, exchange: Exchange) -> Coroutine[Any, Any, None]:
     """Answer *exchange*; return when the answer has been sent, or the client has left.
 
     :raises Exception: what the application raises instead of answering
     """
+    view, found = _find_view(app, exchange)
+    short = app._short
+    if view.is_async and short is not None and not exchange.may_have_body:
+        return _on_loop(app, exchange, short, view, found, None)
+    return _with_body(app, exchange, view, found)
+
+
+async def _with_body(
+    app: Flask, exchange: Exchange, view: Known, found: tuple[Rule, dict[str, Any]] | None
+) -> None:
+    """Receive the body, if there is one, and then answer; in a thread what is not for the loop."""
     body: IO[bytes] | None = None
     try:
-        view, found = _find_view(app, exchange)
         if exchange.may_have_body:
             environ = exchange.environ
             if view.streams_body:
@@ -92,11 +102,7 @@ async def answer(app: Flask, exchange: Exchange) -> None:
     except ClientGone:
         pass
     except (SystemExit, KeyboardInterrupt) as e:
-        # A task hands these on to the loop, which would end in the middle of other requests.
-        raise RuntimeError(
-            f"The answer to {exchange.method} {exchange.path} raised {type(e).__name__}, which"
-            " would end the server."
-        ) from e
+        raise _without_end(exchange, e) from e
     finally:
         if body is not None:
             body.close()
@@ -184,29 +190,48 @@ async def _on_loop(
     left = False
     try:
         try:
-            response = await async_driver.respond(app, ctx, short, found, receive)
-        finally:
-            left = watches.end(exchange)
-            await async_driver.conclude(app, ctx)
-            if ctx._background is not None:
-                app._begin_background(ctx._background)
-    except asyncio.CancelledError:
+            try:
+                response = await async_driver.respond(app, ctx, short, found, receive)
+            finally:
+                left = watches.end(exchange)
+                if not async_driver.conclude_quietly(app, ctx):
+                    await async_driver.conclude(app, ctx)
+                if ctx._background is not None:
+                    app._begin_background(ctx._background)
+        except Exception as e:
+            if app._debugger is None or isinstance(e, ClientGone):
+                raise
+            response = await in_thread(app._threads, app._debugger.report, e, exchange.environ)
         if left:
-            raise ClientGone from None
-        raise
-    except Exception as e:
-        if app._debugger is None or isinstance(e, ClientGone):
+            return
+        # A hook may have returned something else.
+        if (
+            isinstance(response, Response)
+            and (whole := response._at_hand(exchange.method)) is not None
+        ):
+            await exchange.send_whole(*whole)
+            return
+        start: list[tuple[int, Fields]] = []
+        pieces = response(exchange.environ, _start_response(start))
+        await _send(app, exchange, *start[0], pieces)
+    except ClientGone:
+        pass
+    except asyncio.CancelledError:
+        if not left:
             raise
-        response = await in_thread(app._threads, app._debugger.report, e, exchange.environ)
-    if left:
-        raise ClientGone
-    # A hook may have returned something else.
-    if isinstance(response, Response) and (whole := response._at_hand(exchange.method)) is not None:
-        await exchange.send_whole(*whole)
-        return
-    start: list[tuple[int, Fields]] = []
-    pieces = response(exchange.environ, _start_response(start))
-    await _send(app, exchange, *start[0], pieces)
+    except (SystemExit, KeyboardInterrupt) as e:
+        raise _without_end(exchange, e) from e
+    finally:
+        exchange.close()
+
+
+def _without_end(exchange: Exchange, e: BaseException) -> RuntimeError:
+    """What is raised in the place of *e*, which a task would hand on to the loop: that would end
+    in the middle of other requests."""
+    line = f"{exchange.method} {exchange.path}"
+    return RuntimeError(
+        f"The answer to {line} raised {type(e).__name__}, which would end the server."
+    )
 
 
 async def _receive_more(

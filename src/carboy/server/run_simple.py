@@ -7,6 +7,7 @@ Must not know: the application class, the command line, how anything is served.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .develop import Settings, ShowExceptions, develop
@@ -111,6 +112,9 @@ def run_simple(
     if static_files:
         from werkzeug.middleware.shared_data import SharedDataMiddleware
 
+        if debugger is not None:
+            # The exceptions are the application's.
+            debugger = partial(_show_exceptions_of, application, debugger)
         application = SharedDataMiddleware(application, static_files)
     settings = Settings(
         host=hostname,
@@ -131,3 +135,9 @@ def run_simple(
         without_effect=without_effect,
     )
     develop(lambda: application, settings)
+
+
+def _show_exceptions_of(
+    application: object, show: ShowExceptions, wrapped: object, token: str | None, script: str
+) -> str | None:
+    return show(application, token, script)

@@ -27,6 +27,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
@@ -63,6 +64,9 @@ LATECOMERS = 0.1
 #: Between two looks at what is still open, and two at the memory.
 LOOK = 0.05
 LOOK_AT_MEMORY = 1.0
+
+#: Has a task begin at once, from Python 3.12 on.
+_EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
 def run(settings: Settings, listener: socket.socket, channel: socket.socket) -> int:
@@ -190,8 +194,7 @@ class _Worker:
         stop, finished, over = granian.WorkerSignal(), threading.Event(), asyncio.Event()
         stop.add_cb(finished.set)
         watched = futures._future_watcher_wrapper(callback)
-        new_scheduler = _eager_scheduler if sys.version_info >= (3, 12) else _lazy_scheduler
-        scheduler = new_scheduler(loop, watched)
+        scheduler = _scheduler(loop, watched)
         kind = granian.RSGIWorker if interface == "rsgi" else granian.ASGIWorker
         worker = kind(**self._options(application), websockets_enabled=True)
         one_thread = interface == "rsgi" and self.settings.http != "2"
@@ -324,30 +327,42 @@ class _Worker:
             )
 
 
-def _lazy_scheduler(loop: Any, watched: Any) -> Any:
-    """What has requests answered on *loop*: Granian's own."""
-    return _granian("_futures")._new_cbscheduler(loop, watched, impl_asyncio=True)
+def _scheduler(loop: Any, watched: Any) -> Any:
+    """What has requests answered on *loop*, in the place of Granian's own.
 
+    Requests that come while the loop is busy wake it once, and not each with a system call. Where
+    Python can, a request is begun in the turn in which it is found: most are answered in that turn
+    and never wait for another. Both together make up for what the application costs.
 
-def _eager_scheduler(loop: Any, watched: Any) -> Any:
-    """What has requests answered on *loop*, each begun in the turn in which it comes.
-
-    Most are answered in that turn and never wait for another, which saves a quarter of the time
-    that a small async view takes in all.
+    :param watched: the coroutine function that answers what it is given
     """
     import asyncio
 
-    def begin(watcher: Any) -> None:
-        task = asyncio.Task(watched(watcher), loop=loop, eager_start=True)  # type: ignore[call-arg]
-        if not task.done():
-            watcher.taskref(task)
+    came: deque[Any] = deque()
+    is_awake = False
+
+    def begin() -> None:
+        nonlocal is_awake
+        # What comes from here on wakes the loop again.
+        is_awake = False
+        for _ in range(len(came)):
+            watcher = came.popleft()
+            task = asyncio.Task(watched(watcher), loop=loop, **_EAGER)
+            if not task.done():
+                watcher.taskref(task)
+
+    def schedule(watcher: Any) -> None:
+        nonlocal is_awake
+        came.append(watcher)
+        if not is_awake:
+            is_awake = True
+            loop.call_soon_threadsafe(begin, context=context)
+
+    context = Context()
 
     class Scheduler(_granian().CallbackScheduler):  # type: ignore[misc]
         def __init__(self, *args: object) -> None:
-            context = Context()
-            self._schedule_fn = lambda watcher: loop.call_soon_threadsafe(
-                begin, watcher, context=context
-            )
+            self._schedule_fn = schedule
 
     tasks = asyncio.tasks
     enter, leave = partial(tasks._enter_task, loop), partial(tasks._leave_task, loop)
