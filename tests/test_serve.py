@@ -888,6 +888,10 @@ def test_a_killed_worker_is_replaced_and_only_its_own_requests_fail(
     serve: Serve, interface: str
 ) -> None:
     program = serve("--workers", "2", "--interface", interface)
+    serving = set()
+    while len(serving) < 2:
+        # The second one starts when the first one serves.
+        serving.add(program.get("/pid").text)
     with Load(program, clients=16) as load:
         load.wait_for("VERSION")
         with closing(http.client.HTTPConnection(*program.address, PATIENCE)) as connection:

@@ -1421,7 +1421,7 @@ def test_a_view_that_comes_back_gets_all_in_order(app: Flask, connect: Connect) 
 @pytest.mark.parametrize("message", ["", "x" * 1000, b"x" * 100_000])
 def test_a_client_that_sends_too_much_has_to_wait(app: Flask, message: str | bytes) -> None:
     given = 0
-    most = websocket_wrapper._MAX_AHEAD // getsizeof(message) + 1
+    most = -(-websocket_wrapper._MAX_AHEAD // getsizeof(message))
     full, proceed = threading.Event(), threading.Event()
 
     class Counting(ASGI):

@@ -745,7 +745,7 @@ class Flask(OldApplication, Serving):
             from .debugger import install
 
             installed = install(app, host=host, console=evalex, token=token, extra_script=script)
-            return None if installed is None else installed.guard.token
+            return None if installed is None else installed.token
 
         run_app(self, host, port, debugger=show_exceptions, **options)
 

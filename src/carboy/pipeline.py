@@ -460,7 +460,7 @@ class Pipeline(Scaffold):
             plain = self._short is not None
             funcs = self.before_request_funcs
             for name in names:
-                for before in funcs[name] if name in funcs else ():
+                for before in funcs.get(name, ()):
                     rv = before() if plain else self.ensure_sync(before)()
                     if type(rv) is CoroutineType:
                         rv = _run(rv)

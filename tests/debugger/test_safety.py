@@ -68,6 +68,14 @@ def test_the_attack_would_work(console: Console, attacked: Callable[[], bool]) -
             {"Host": "127.0.0.1.nip.io:5000", "Origin": "http://127.0.0.1.nip.io:5000"},
             id="DNS rebinding by a name that is an address",
         ),
+        pytest.param(
+            {"Host": "[::1].evil.example", "Origin": "http://[::1].evil.example"},
+            id="a name that begins with an address",
+        ),
+        pytest.param(
+            {"Host": "localhost:1@evil.example", "Origin": "http://localhost:1@evil.example"},
+            id="a name behind a user",
+        ),
         pytest.param({"without": ("Host",), "environ": {"HTTP_HOST": ""}}, id="without a host"),
         pytest.param({"Content_Type": "text/plain"}, id="by a form"),
         pytest.param({"method": "GET"}, id="by a link"),
@@ -339,9 +347,13 @@ def running(module: str) -> Callable[..., Any]:
 
 SERVERS = [
     "carboy.server.worker",
+    "eventlet.wsgi",
+    "gevent.pywsgi",
     "granian.server.mp",
     "gunicorn.workers.sync",
     "hypercorn.asyncio.run",
+    "tornado.wsgi",
+    "twisted.web.wsgi",
     "uvicorn.server",
     "waitress.server",
 ]

@@ -49,6 +49,11 @@ def index():
     return "fine"
 
 
+@app.get("/isolated")
+def isolated():
+    return "fine", {"Cross-Origin-Opener-Policy": "same-origin"}
+
+
 if __name__ == "__main__":
     from carboy.debugger import install
 
@@ -157,17 +162,21 @@ def test_a_script_of_the_same_origin_gets_no_secret(browser: Browser, program: P
         assert "TypeError" in seen["text"] and "console" not in seen
 
 
-def test_a_window_with_the_page_cannot_be_looked_into(program: Program) -> None:
+@pytest.mark.parametrize("path", ["/", "/isolated"])
+def test_a_window_with_the_page_cannot_be_looked_into(program: Program, path: str) -> None:
     opened = (
         "new Promise((resolve) => {"
         "  const opened = window.open('/basket/ada/3');"
-        "  const look = () => opened.closed ? resolve('closed') : setTimeout(look, 20);"
+        "  const look = () => {"
+        "    const data = opened.closed || opened.document.getElementById('data')?.textContent;"
+        "    data ? resolve(data === true ? 'closed' : data) : setTimeout(look, 20);"
+        "  };"
         "  look();"
         "})"
     )
     # The new window takes the focus from the first one.
     with browsing() as browser:
-        browser.open(url(program, "/"))
+        browser.open(url(program, path))
         assert browser.run(opened) == "closed"
 
 
@@ -277,6 +286,24 @@ def test_evaluating_by_keyboard(browser: Browser) -> None:
     browser.wait_until(f"{log}.includes('ZeroDivisionError')")
     browser.press("ArrowUp")
     assert browser.run("document.querySelector('.console textarea').value") == "discount / 0"
+
+
+def test_the_application_finds_nothing_of_the_console(
+    chromium: Browser, start: Start, tmp_path: Path
+) -> None:
+    """Its scripts can read what is stored, and could put words into the history."""
+    (tmp_path / "shop.py").write_text(PROGRAM)
+    options = *("--debug", "--no-reload", "--port", "0"), "--host", "0.0.0.0"
+    allowed = *options, "--debugger-allow-remote"
+    program = start(COMMAND, "--app", "shop", "run", *allowed, folder=tmp_path)
+    token = program.wait_for(r"Debugger token: (\S+)")[1]
+    browser = chromium
+    browser.open(url(program, "/basket/ada/3").replace("0.0.0.0", "127.0.0.1"))
+    browser.run("document.querySelector('.open-console').click()")
+    browser.run(f"void (window.prompt = () => {token!r})")
+    browser.type("1 + 41\n")
+    browser.wait_until(f"{LOG}.includes('42')")
+    assert browser.run("sessionStorage.length + localStorage.length") == 0
 
 
 def test_copying(browser: Browser, program: Program) -> None:

@@ -139,7 +139,7 @@ def run_command(
             token=token,
             extra_script=script,
         )
-        return None if installed is None else installed.guard.token
+        return None if installed is None else installed.token
 
     reloads = debug if reload is None else reload
 

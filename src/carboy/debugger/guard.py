@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import secrets
 import socket
 import sys
@@ -52,16 +53,22 @@ _PRODUCTION: Final = {
     "carboy.server.worker": "carboy serve",
     "cheroot": "Cheroot",
     "daphne": "Daphne",
+    "eventlet.wsgi": "Eventlet",
+    "gevent.pywsgi": "gevent",
     "granian.server": "Granian",
     "gunicorn": "Gunicorn",
     "hypercorn": "Hypercorn",
     "meinheld": "Meinheld",
+    "tornado.wsgi": "Tornado",
+    "twisted.web.wsgi": "Twisted",
     "uvicorn": "Uvicorn",
     "waitress": "Waitress",
 }
 
 #: Those that are no Python code, by the modules that exist only within them.
 _EMBEDDING: Final = {"uwsgi": "uWSGI", "mod_wsgi": "mod_wsgi"}
+
+_HOST: Final = re.compile(r"(\[[^\[\]]*\]|[^:]*)(?::\d*)?")
 
 WRONG_TOKEN: Final = "The token is not the one in the terminal."
 
@@ -245,8 +252,7 @@ def _is_asked_by_another_site(environ: WSGIEnvironment) -> bool:
 
 
 def _host(environ: WSGIEnvironment) -> str:
-    """The name in the ``Host`` header, without its port."""
+    """The name in the ``Host`` header, without its port; empty if that is no name."""
     host = str(environ.get(ASKED_HOST, environ.get("HTTP_HOST", "")))
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0].lower()
+    found = _HOST.fullmatch(host)
+    return "" if found is None else found[1].lower()

@@ -198,6 +198,10 @@ class Debugger:
             _routes_url(environ) if confides else None,
             self.extra_script,
         )
+        if "HTTP_SEC_CH_UA" in environ:
+            # With "same-origin" a page that says so, too, could look into the window. Only
+            # browsers that send this header know the stricter word.
+            fields["Cross-Origin-Opener-Policy"] = "noopener-allow-popups"
         return _html(page, 500, fields)
 
     def _confides(self, environ: WSGIEnvironment) -> bool:
