@@ -78,7 +78,10 @@ def _find_g() -> _AppCtxGlobals:
     if ctx is None:
         _no_app()
     app_ctx = ctx._app_ctx
-    return app_ctx.g if app_ctx._g is None else app_ctx._g
+    g = app_ctx._g
+    if g is None:
+        g = app_ctx._g = app_ctx.app.app_ctx_globals_class()
+    return g
 
 
 def _find_request() -> Request:
