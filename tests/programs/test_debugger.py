@@ -229,7 +229,8 @@ def test_a_service_worker_of_the_same_origin_learns_no_secret(start: Start, tmp_
         secret = browser.run(f"{offer}.secret")
         browser.run("document.querySelector('.open-console').click()")
         browser.type("1 + 41\n")
-        browser.wait_until(f"{LOG}.includes('Shift+Reload')")
+        browser.wait_until("document.querySelectorAll('.console .log > *').length == 2")
+        assert "Shift+Reload" in browser.run(LOG)
         heard = browser.run("fetch('/basket/ada/3?heard').then((response) => response.text())")
         assert "TypeError" in heard and secret not in heard
 

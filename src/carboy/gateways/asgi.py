@@ -140,12 +140,12 @@ class _HTTP:
             pass
 
     async def send_whole(self, status: int, fields: Fields, body: bytes) -> None:
-        await self.start(status, fields)
-        await self._send({"type": "http.response.body", "body": body})
+        send = self._send
+        await send(_start(status, fields))
+        await send({"type": "http.response.body", "body": body})
 
     async def start(self, status: int, fields: Fields) -> None:
-        start = {"type": "http.response.start", "status": status}
-        await self._send({**start, "headers": _encoded(fields)})
+        await self._send(_start(status, fields))
 
     async def send(self, piece: bytes) -> None:
         try:
@@ -222,6 +222,10 @@ class _WebSocket:
             await self._send({"type": "websocket.close", "code": code, "reason": reason})
         except Exception as e:
             raise WebSocketClosed(ABNORMAL) from e
+
+
+def _start(status: int, fields: Fields) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": _encoded(fields)}
 
 
 def _encoded(fields: Fields) -> list[tuple[bytes, bytes]]:
