@@ -1,194 +1,78 @@
-"""What is timed: one small program for each thing that a request can ask for.
+"""What is timed: requests to the programs in ``apps``, and the answers that they owe.
 
-Lives here: the programs, the requests sent to them and the answers they must give.
-Must not know: how they are timed.
+Must not know: frameworks, clocks.
 
-How it works: a scenario builds its program from a module, ``carboy`` or ``flask``, that
-has Flask's names. :func:`check` asks both once and compares before anyone looks at a
-clock: a fast wrong answer counts for nothing.
+How it works: :func:`check` asks every program once and compares the answer with the scenario's
+before anyone looks at a clock: a fast wrong answer counts for nothing. Status, body and media type
+have to be the same for all. A body of JSON is compared as a value, since frameworks differ in
+spaces and in the order of keys.
 """
 
 import json
-from collections.abc import Callable
-from contextvars import copy_context
-from dataclasses import dataclass
-from types import ModuleType
-from typing import Any, Protocol
-from urllib.parse import urlencode
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urljoin
 
-from bench.wsgi import Answer, Visit, environ
-
-
-class Call(Protocol):
-    """One thing to time."""
-
-    def __call__(self) -> object:
-        """Do it once."""
-
-    def answer(self) -> Answer:
-        """Do it once and say what came of it."""
-
-
-Build = Callable[[ModuleType], Call]
+from bench.apps import content
+from bench.http import Answer, Call, Request
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A program, a request to it, and the answer that it owes.
+    """A request to a program, and the answer that it owes.
 
-    :param goal: how many times faster than Flask it has to be, if that is settled
-    :param body: how the answer's body begins
+    :param key: its name in options and results
+    :param program: which of a framework's programs
+    :param body: the answer's, or the value of its JSON; ``None`` where each framework has its own
+    :param content_type: the answer's; without a charset, any will do
+    :param headers: what else the answer has to carry; an empty value stands for any
+    :param goal: how many times faster than Flask Carboy has to be
+    :param signed_in: whether the client brings the session that ``/sign-in`` gave it
+    :param at_once: how many such requests are on their way at a time, if the program is async
     """
 
-    name: str
-    build: Build
-    goal: float | None
-    status: str
-    body: str
+    key: str
+    title: str
+    program: str
+    request: Request
+    body: bytes | Mapping[str, object] | None
+    content_type: str | None = "text/html; charset=utf-8"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    goal: float | None = None
+    signed_in: bool = False
+    at_once: int = 1
 
 
 class WrongAnswer(Exception):
-    """A program answered otherwise than its scenario, or than Flask."""
+    """A program answered otherwise than its scenario, or Carboy otherwise than Flask."""
 
 
-SCENARIOS: dict[str, Scenario] = {}
+def _page(title: str, main: str) -> bytes:
+    """What the templates come to, made without them."""
+    head = f'<!doctype html>\n<html lang="en">\n<head><title>{title} - Cellar</title></head>'
+    return f"{head}\n<body>\n<main>{main}</main>\n</body>\n</html>".encode()
 
 
-def scenario(
-    name: str, body: str, *, goal: float | None = None, status: str = "200 OK"
-) -> Callable[[Build], Build]:
-    """Register the function below as the builder of the scenario *name*."""
-
-    def register(build: Build) -> Build:
-        SCENARIOS[name] = Scenario(name, build, goal, status, body)
-        return build
-
-    return register
+def _rows() -> bytes:
+    row = '\n<li><a href="/carboy/{0}">Carboy &lt;{0}&gt;</a> 54 l</li>'
+    return _page("Rows", "<ul>" + "".join(row.format(number) for number in range(100)) + "\n</ul>")
 
 
-def check(scenario: Scenario, calls: dict[str, Call]) -> None:
-    """Refuse to go on unless every program in *calls* answers as it should.
-
-    :param calls: by name of framework; Carboy and Flask must agree in everything but
-        the date and the time in a session's signature
-    :raises WrongAnswer: what was expected, what came, and from whom
-    """
-    answers = {name: call.answer() for name, call in calls.items()}
-    for name, answer in answers.items():
-        status, _, body = answer
-        if status != scenario.status or not body.decode().startswith(scenario.body):
-            raise WrongAnswer(
-                f"{scenario.name}: {name} answered {status} {body[:200]!r}"
-                f" instead of {scenario.status} {scenario.body!r}"
-            )
-    ours, theirs = (comparable(answers[name]) for name in ("carboy", "flask"))
-    if ours != theirs:
-        raise WrongAnswer(f"{scenario.name}: Carboy answered {ours}, Flask answered {theirs}")
+def _protected() -> bytes:
+    token = f'<input type="hidden" name="token" value="{content.TOKEN}">'
+    note = '<input name="note" value="Racked">'
+    return _page("ada", f'<form method="post">\n{token}\n{note}\n</form>')
 
 
-def comparable(answer: Answer) -> Answer:
-    """*answer* without what differs from one second to the next."""
-    headers = []
-    for name, value in answer.headers:
-        if name == "Set-Cookie":
-            cookie, _, attributes = value.partition(";")
-            value = f"{cookie.partition('=')[0]}=…;{attributes}"
-        if name != "Date":
-            headers.append((name, value))
-    return Answer(answer.status, sorted(headers), answer.body)
-
-
-# -- the plain ones ----------------------------------------------------------------
-
-
-@scenario("hello", "Hello, World!", goal=10)
-def hello(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/")
-    def hello() -> str:
-        return "Hello, World!"
-
-    return Visit(app, environ("/"))
-
-
-@scenario("JSON", '{"litres":54,"name":"Burgundy"}', goal=10)
-def json_out(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/carboy")
-    def carboy() -> dict[str, object]:
-        return {"name": "Burgundy", "litres": 54}
-
-    return Visit(app, environ("/carboy"))
-
-
-@scenario("two path parameters", "ada 7", goal=10)
-def parameters(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/keeper/<name>/carboy/<int:number>")
-    def carboy(name: str, number: int) -> str:
-        return f"{name} {number}"
-
-    return Visit(app, environ("/keeper/ada/carboy/7"))
-
-
-@scenario("one rule of 1,000", "ada 7", goal=10)
-def one_of_many(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    def carboy(name: str, number: int) -> str:
-        return f"{name} {number}"
-
-    for i in range(1000):
-        rule = f"/cellar-{i}/keeper/<name>/carboy/<int:number>"
-        app.add_url_rule(rule, f"carboy_{i}", carboy)
-    return Visit(app, environ("/cellar-789/keeper/ada/carboy/7"))
-
-
-# -- what a client sends -----------------------------------------------------------
-
-
-@scenario("query", "burgundy 2 None", goal=8)
-def query(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/search")
-    def search() -> str:
-        args = web.request.args
-        return f"{args['q']} {args.get('page', 1, type=int)} {args.get('sort')}"
-
-    return Visit(app, environ("/search?q=burgundy&page=2"))
-
-
-@scenario("form", "ada", goal=5)
-def form(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/login", methods=["GET", "POST"])
-    def login() -> str:
-        form = web.request.form
-        return str(form["username"] if form["password"] else "")
-
-    fields = {"username": "ada", "password": "s3cret & long", "remember": "on"}
-    body = urlencode(fields).encode()
+def form(target: str, **fields: str) -> Request:
+    """A form that a browser sends to *target*."""
     kind = "application/x-www-form-urlencoded"
-    sent = environ("/login", "POST", body=body, content_type=kind)
-    return Visit(app, sent, body)
+    return Request(target, "POST", urlencode(fields).encode(), kind)
 
 
-@scenario("upload, 10 kB", "label.png 10240 Burgundy", goal=3)
-def upload(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/upload", methods=["POST"])
-    def upload() -> str:
-        photo = web.request.files["photo"]
-        size = len(photo.read())
-        return f"{photo.filename} {size} {web.request.form['name']}"
-
+def upload(target: str, size: int) -> Request:
+    """A form with a file of *size* bytes, which is a multiple of 256."""
     boundary = "----geckoformboundary3c8d9e1f7a"
     body = (
         f"--{boundary}\r\n"
@@ -198,228 +82,193 @@ def upload(web: ModuleType) -> Call:
         'Content-Disposition: form-data; name="photo"; filename="label.png"\r\n'
         "Content-Type: image/png\r\n\r\n"
     ).encode()
-    body += bytes(range(256)) * 40 + f"\r\n--{boundary}--\r\n".encode()
-    kind = f"multipart/form-data; boundary={boundary}"
-    sent = environ("/upload", "POST", body=body, content_type=kind)
-    return Visit(app, sent, body)
-
-
-@scenario("JSON in", "Burgundy 3", goal=5)
-def json_in(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/carboys", methods=["POST"])
-    def add() -> str:
-        sent = web.request.get_json()
-        return f"{sent['name']} {len(sent['notes'])}"
-
-    carboy = {"name": "Burgundy", "litres": 54, "notes": ["racked", "tasted", "good"]}
-    body = json.dumps(carboy).encode()
-    sent = environ("/carboys", "POST", body=body, content_type="application/json")
-    return Visit(app, sent, body)
-
-
-@scenario("cookies", "litres", goal=8)
-def cookies(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/")
-    def units() -> str:
-        return str(web.request.cookies.get("units"))
-
-    sent = {"theme": "dark", "units": "litres", "seen": "2026-11-22"}
-    return Visit(app, environ("/", cookies=sent))
-
-
-# -- sessions ----------------------------------------------------------------------
-
-
-def with_session(app: Any) -> WSGIEnvironment:
-    """A request that carries a session signed for *app*."""
-    app.secret_key = "not a secret: this program never leaves the benchmark"
-    serializer = app.session_interface.get_signing_serializer(app)
-    cookie = serializer.dumps({"user": "ada", "carboy": 7})
-    return environ("/", cookies={"session": cookie})
-
-
-@scenario("session read", "ada", goal=5)
-def session_read(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/")
-    def user() -> str:
-        return str(web.session["user"])
-
-    return Visit(app, with_session(app))
-
-
-@scenario("session write", "ada", goal=5)
-def session_write(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/")
-    def choose() -> str:
-        web.session["carboy"] = 8
-        return str(web.session["user"])
-
-    return Visit(app, with_session(app))
-
-
-# -- what a view answers -----------------------------------------------------------
-
-
-@scenario("template, 10 rows", "<!doctype html>\n<title>Cellar</title>", goal=2.5)
-def template(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-    rows = [{"number": number, "name": f"Carboy <{number}>", "litres": 54} for number in range(10)]
-
-    @app.route("/carboy/<int:number>")
-    def show(number: int) -> str:
-        return str(number)
-
-    @app.route("/")
-    def cellar() -> str:
-        return str(web.render_template("rows.html", title="Cellar", rows=rows))
-
-    return Visit(app, environ("/"))
-
-
-@scenario("redirect", "<!doctype html>", goal=10, status="302 FOUND")
-def redirect(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/new")
-    def new() -> str:
-        return ""
-
-    @app.route("/old")
-    def old() -> object:
-        return web.redirect(web.url_for("new"))
-
-    return Visit(app, environ("/old"))
-
-
-@scenario("abort(403)", "<!doctype html>", status="403 FORBIDDEN")
-def abort(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/")
-    def closed() -> None:
-        web.abort(403)
-
-    return Visit(app, environ("/"))
-
-
-@scenario("404", "<!doctype html>", goal=10, status="404 NOT FOUND")
-def not_found(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/")
-    def index() -> str:
-        return ""
-
-    return Visit(app, environ("/nowhere"))
-
-
-@scenario("blueprint with hooks", "Hello, ada!", goal=10)
-def blueprint(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-    cellar = web.Blueprint("cellar", __name__, url_prefix="/cellar")
-
-    @cellar.before_request
-    def who() -> None:
-        web.g.user = "ada"
-
-    @cellar.after_request
-    def sign(response: Any) -> Any:
-        response.headers["X-Cellar"] = "1"
-        return response
-
-    @cellar.teardown_request
-    def leave(error: BaseException | None) -> None:
-        web.g.pop("user")
-
-    @cellar.route("/hello")
-    def hello() -> str:
-        return f"Hello, {web.g.user}!"
-
-    app.register_blueprint(cellar)
-    return Visit(app, environ("/cellar/hello"))
-
-
-@scenario("static file, 10 kB", "000 a carboy is a large bottle", goal=2.5)
-def static_file(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-    return Visit(app, environ("/static/ten_kilobytes.txt"))
-
-
-# -- what a view calls -------------------------------------------------------------
-
-
-class InContext:
-    """A function's call in a request's context that stays open meanwhile."""
-
-    def __init__(self, app: Any, function: Callable[[], str]) -> None:
-        self.function = function
-        self.context = copy_context()
-        self.context.run(app.test_request_context("/").push)
-
-    def __call__(self) -> object:
-        return self.context.run(self.function)
-
-    def answer(self) -> Answer:
-        return Answer("200 OK", [], self.context.run(self.function).encode())
-
-
-@scenario("url_for alone", "/keeper/ada/carboy/7?page=2")
-def url_for(web: ModuleType) -> Call:
-    app = web.Flask(__name__)
-
-    @app.route("/keeper/<name>/carboy/<int:number>")
-    def carboy(name: str, number: int) -> str:
-        return ""
-
-    return InContext(app, lambda: str(web.url_for("carboy", name="ada", number=7, page=2)))
-
-
-# -- hello elsewhere ---------------------------------------------------------------
-
-
-def bare_app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-    """The least that answers at all: what remains is the cost of asking."""
-    headers = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", "13")]
-    start_response("200 OK", headers)
-    return [b"Hello, World!"]
-
-
-def falcon_app() -> WSGIApplication:
-    import falcon
-
-    class Hello:
-        def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-            response.content_type = falcon.MEDIA_HTML
-            response.text = "Hello, World!"
-
-    app = falcon.App()
-    app.add_route("/", Hello())
-    return app
-
-
-def bottle_app() -> WSGIApplication:
-    import bottle
-
-    app: WSGIApplication = bottle.Bottle()
-
-    @app.route("/")  # type: ignore[attr-defined, untyped-decorator]
-    def hello() -> str:
-        return "Hello, World!"
-
-    return app
-
-
-#: Rivals of the scenario "hello" besides Flask.
-ELSEWHERE: dict[str, Callable[[], WSGIApplication]] = {
-    "falcon": falcon_app,
-    "bottle": bottle_app,
-    "bare": lambda: bare_app,
-}
+    body += bytes(range(256)) * (size // 256) + f"\r\n--{boundary}--\r\n".encode()
+    return Request(target, "POST", body, f"multipart/form-data; boundary={boundary}")
+
+
+NOTED = {"name": "Burgundy", "litres": 54, "notes": ["racked", "tasted", "good"]}
+COOKIES = {"theme": "dark", "units": "litres", "seen": "2026-11-22"}
+LOGIN = form("/login", username="ada", password="s3cret & long", remember="on")
+
+_SCENARIOS = [
+    Scenario("hello", "hello", "plain", Request("/"), b"Hello, World!", goal=12),
+    Scenario(
+        "json",
+        "JSON of 1 object",
+        "plain",
+        Request("/carboy"),
+        content.CARBOY,
+        "application/json",
+        goal=12,
+    ),
+    Scenario(
+        "json-100",
+        "JSON of 100 objects",
+        "plain",
+        Request("/carboys"),
+        content.CARBOYS,
+        "application/json",
+    ),
+    Scenario(
+        "parameters",
+        "two path parameters",
+        "plain",
+        Request("/keeper/ada/carboy/7"),
+        b"ada 8",
+        goal=12,
+    ),
+    Scenario(
+        "rules",
+        "one rule of 1,000",
+        "rules",
+        Request("/cellar-789/keeper/ada/carboy/7"),
+        b"ada 8",
+        goal=12,
+    ),
+    Scenario(
+        "query", "query", "plain", Request("/search?q=burgundy&page=2"), b"burgundy 2 None", goal=10
+    ),
+    Scenario("form", "form", "plain", LOGIN, b"ada", goal=6),
+    Scenario(
+        "json-in",
+        "JSON in",
+        "plain",
+        Request("/carboys", "POST", json.dumps(NOTED).encode(), "application/json"),
+        b"Burgundy 3",
+        goal=6,
+    ),
+    Scenario(
+        "upload",
+        "upload of 100 kB",
+        "plain",
+        upload("/upload", 102_400),
+        b"label.png 102400 Burgundy",
+        goal=4,
+    ),
+    Scenario("cookies", "cookies", "plain", Request("/units", cookies=COOKIES), b"litres", goal=10),
+    Scenario(
+        "session-read", "session, read", "session", Request("/user"), b"ada", goal=6, signed_in=True
+    ),
+    Scenario(
+        "session-write",
+        "session, written",
+        "session",
+        Request("/choose"),
+        b"ada",
+        headers={"set-cookie": ""},
+        goal=6,
+        signed_in=True,
+    ),
+    Scenario(
+        "template", "template, inheritance and 100 rows", "plain", Request("/rows"), _rows(), goal=3
+    ),
+    Scenario(
+        "redirect",
+        "redirect",
+        "plain",
+        Request("/old"),
+        None,
+        content_type=None,
+        status=302,
+        headers={"location": "/new"},
+        goal=12,
+    ),
+    Scenario(
+        "404", "404", "plain", Request("/nowhere"), None, content_type=None, status=404, goal=12
+    ),
+    Scenario(
+        "blueprint",
+        "blueprint with three hooks",
+        "blueprint",
+        Request("/cellar/hello"),
+        b"Hello, ada!",
+        headers={"x-cellar": "1"},
+        goal=12,
+    ),
+    Scenario(
+        "file-10kB",
+        "static file of 10 kB",
+        "plain",
+        Request("/static/ten_kilobytes.txt"),
+        content.FILES["ten_kilobytes.txt"],
+        "text/plain",
+        goal=3,
+    ),
+    Scenario(
+        "file-10MB",
+        "static file of 10 MB",
+        "plain",
+        Request("/static/ten_megabytes.bin"),
+        content.FILES["ten_megabytes.bin"],
+        "application/octet-stream",
+    ),
+    Scenario(
+        "sleeps", "five awaited sleeps of 1 ms", "plain", Request("/sleeps"), b"rested", at_once=100
+    ),
+    Scenario(
+        "page",
+        "login-protected page with form token",
+        "session",
+        form("/page", token=content.TOKEN, note="Racked"),
+        _protected(),
+        goal=4,
+        signed_in=True,
+    ),
+]
+#: By key.
+SCENARIOS = {scenario.key: scenario for scenario in _SCENARIOS}
+
+
+def check(scenario: Scenario, calls: Mapping[str, Call]) -> None:
+    """Refuse to go on unless every program in *calls* answers as it should.
+
+    :param calls: by name of framework; Carboy and Flask must agree in everything but the date and
+        the time in a session's signature
+    :raises WrongAnswer: what was expected, what came, and from whom
+    """
+    answers = {name: call.answer() for name, call in calls.items()}
+    for name, answer in answers.items():
+        if wrong := "; ".join(_wrong(scenario, answer)):
+            raise WrongAnswer(f"{scenario.title}: {name} answered {wrong}")
+    if answers.keys() >= {"carboy", "flask"}:
+        ours, theirs = (_comparable(answers[name]) for name in ("carboy", "flask"))
+        if ours != theirs:
+            raise WrongAnswer(f"{scenario.title}: Carboy answered {ours}, Flask {theirs}")
+
+
+def _wrong(scenario: Scenario, answer: Answer) -> list[str]:
+    """What *answer* is and should not be."""
+    wrong = []
+    if answer.status != scenario.status:
+        wrong.append(f"status {answer.status} instead of {scenario.status}")
+    kind = (answer.header("content-type") or "").lower().replace(" ", "")
+    if scenario.content_type is not None:
+        wanted = scenario.content_type.replace(" ", "")
+        if (kind if ";" in wanted else kind.partition(";")[0]) != wanted:
+            wrong.append(f"{kind or 'no content type'} instead of {scenario.content_type}")
+    if isinstance(scenario.body, bytes):
+        right = answer.body == scenario.body
+    else:
+        right = scenario.body is None or json.loads(answer.body) == scenario.body
+    if not right:
+        wrong.append(f"{answer.body[:200]!r} instead of {str(scenario.body)[:200]}")
+    for name, value in scenario.headers.items():
+        found = answer.header(name)
+        if name == "location" and found is not None:
+            value = urljoin("http://127.0.0.1:8000", value)
+            found = urljoin("http://127.0.0.1:8000", found)
+        if found is None or (value and found != value):
+            wrong.append(f"{name} {found!r} instead of {value!r}")
+    return wrong
+
+
+def _comparable(answer: Answer) -> Answer:
+    """*answer* without what differs from one second to the next."""
+    headers = []
+    for name, value in answer.headers:
+        if name == "set-cookie":
+            cookie, _, attributes = value.partition(";")
+            value = f"{cookie.partition('=')[0]}=…;{attributes}"
+        if name != "date":
+            headers.append((name, value))
+    return Answer(answer.status, sorted(headers), answer.body)

@@ -17,8 +17,9 @@ from resource import RUSAGE_CHILDREN, getrusage
 from tempfile import TemporaryDirectory
 from time import process_time
 
+from bench.http import Request
 from bench.table import Comparison, Rounds
-from bench.wsgi import Visit, environ
+from bench.wsgi import Visit
 
 RULES = 10_000
 SIDES = ("carboy", "flask")
@@ -90,7 +91,7 @@ def register(side: str, rules: int) -> tuple[float, float]:
     for i in range(rules):
         app.add_url_rule(f"/cellar-{i}/<name>/<int:number>", f"view_{i}", view)
     registered = process_time()
-    body = Visit(app, environ(f"/cellar-{rules - 1}/ada/7"))()
+    body = Visit(app, Request(f"/cellar-{rules - 1}/ada/7"))()
     answered = process_time()
     if body != b"ada 7":
         raise AssertionError(f"{side} answered {body!r} after {rules} registrations")

@@ -8,35 +8,17 @@ measured too, by the row of the bare WSGI function.
 """
 
 import sys
-from collections.abc import Mapping
 from io import BytesIO
-from typing import NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-
-class Answer(NamedTuple):
-    """What a client receives."""
-
-    status: str
-    headers: list[tuple[str, str]]
-    body: bytes
+from bench.http import Answer, Request
 
 
-def environ(
-    target: str,
-    method: str = "GET",
-    *,
-    body: bytes = b"",
-    content_type: str = "",
-    cookies: Mapping[str, str] | None = None,
-) -> WSGIEnvironment:
-    """The environ that a server makes for a browser's request.
-
-    :param target: path and query as they stand in the request line
-    """
-    path, _, query = target.partition("?")
+def environ(request: Request) -> WSGIEnvironment:
+    """The environ that a server makes for *request*."""
+    path, _, query = request.target.partition("?")
     made: WSGIEnvironment = {
-        "REQUEST_METHOD": method,
+        "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": path,
         "QUERY_STRING": query,
@@ -44,12 +26,6 @@ def environ(
         "SERVER_PORT": "8000",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_HOST": "127.0.0.1:8000",
-        "HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0",
-        "HTTP_ACCEPT": "text/html,application/xhtml+xml,*/*;q=0.8",
-        "HTTP_ACCEPT_LANGUAGE": "en-GB,en;q=0.5",
-        "HTTP_ACCEPT_ENCODING": "gzip, deflate, br",
-        "HTTP_CONNECTION": "keep-alive",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.errors": sys.stderr,
@@ -57,21 +33,19 @@ def environ(
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
-    if body:
-        made["CONTENT_TYPE"] = content_type
-        made["CONTENT_LENGTH"] = str(len(body))
-    if cookies:
-        made["HTTP_COOKIE"] = "; ".join(f"{k}={v}" for k, v in cookies.items())
+    for name, value in request.all_headers():
+        key = name.upper().replace("-", "_")
+        made[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
     return made
 
 
 class Visit:
     """One request that can be sent to *app* again and again."""
 
-    def __init__(self, app: WSGIApplication, environ: WSGIEnvironment, body: bytes = b"") -> None:
+    def __init__(self, app: WSGIApplication, request: Request) -> None:
         self.app = app
-        self.environ = environ
-        self.body = body
+        self.environ = environ(request)
+        self.body = request.body
         self.started: tuple[str, list[tuple[str, str]]] = ("", [])
 
         def start_response(
@@ -94,7 +68,13 @@ class Visit:
             if (close := getattr(chunks, "close", None)) is not None:
                 close()
 
+    def repeat(self, count: int) -> None:
+        """Send the request *count* times."""
+        for _ in range(count):
+            self()
+
     def answer(self) -> Answer:
         """Send the request and say all that came back."""
         body = self()
-        return Answer(*self.started, body)
+        status, headers = self.started
+        return Answer(int(status[:3]), [(name.lower(), value) for name, value in headers], body)
