@@ -262,6 +262,29 @@ def whisper(view: Callable[..., Any]) -> Callable[..., Any]:
     return lambda: shout(view)().lower()
 
 
+def test_a_page_that_does_not_exist(app: Flask, ask_loop: Ask) -> None:
+    app.add_url_rule("/here", view_func=lambda: "x")
+    answer = run(ask_loop("/nowhere"))
+    assert (answer.status, answer["content-type"]) == (404, "text/html; charset=utf-8")
+    assert run(ask_loop("/here", "POST")).status == 405
+    # Nothing had to leave the loop for that.
+    assert "_own_threads" not in app.__dict__
+
+
+def test_what_a_program_has_for_a_page_that_does_not_exist(app: Flask, ask_loop: Ask) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def note(what: str) -> None:
+        seen.append((what, threading.current_thread() is threading.main_thread()))
+
+    app.before_request(lambda: note("before"))
+    app.teardown_request(lambda error: note("teardown"))
+    app.after_request(lambda response: note("after") or response)
+    app.register_error_handler(404, lambda error: note("handler") or "lost")
+    assert run(ask_loop("/nowhere")).text == "lost"
+    assert seen == [(what, False) for what in ("before", "handler", "after", "teardown")]
+
+
 class Decorated(Mixed):
     decorators = [shout]
 

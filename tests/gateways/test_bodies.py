@@ -6,13 +6,14 @@ import gc
 import weakref
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from carboy import Flask, abort, g, request
+from carboy import Flask, Response, abort, g, request, send_file
 from carboy.gateways.exchange import SPOOL_SIZE
 
 from .conftest import Ask, run
@@ -306,6 +307,23 @@ def test_a_body_that_is_read_while_it_is_answered(
         ask_loop(f"/{'async' if is_async else 'plain'}", "POST", fields=CHUNKED, body=body)
     )
     assert answer.body == b"begins " + b"".join(body)
+
+
+def test_a_small_file_takes_one_turn_of_the_loop(app: Flask, ask_asgi: Ask, tmp_path: Path) -> None:
+    @app.get("/<int:size>")
+    def file(size: int) -> Response:
+        path = tmp_path / "file.bin"
+        path.write_bytes(BIG[:size])
+        return send_file(path)
+
+    for size in (0, 1000, 65536, 65537):
+        answer = run(ask_asgi(f"/{size}"))
+        assert answer.body == BIG[:size]
+        assert answer["content-length"] == str(size)
+        assert (len(answer.pieces) <= 1) == (size <= 65536)
+    ranged = run(ask_asgi("/1000", fields=[("range", "bytes=10-19")]))
+    assert (ranged.status, ranged.body) == (206, BIG[10:20])
+    assert run(ask_asgi("/1000", "HEAD")).body == b""
 
 
 def test_a_wrong_length_is_the_servers_business(echo: Flask, ask_asgi: Ask) -> None:

@@ -11,8 +11,9 @@ what it would meet under a WSGI server.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from inspect import CO_COROUTINE
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -49,6 +50,17 @@ T = TypeVar("T")
 #: A request that takes longer than this, in seconds, or twice that, has somebody watch whether its
 #: client is still there.
 _LOOK: Final = 0.05
+
+
+#: A file of up to so many bytes is read at once where the server does not read it.
+_SMALL: Final = 64 * 1024
+
+# Before Python 3.12 the public one is written in Python and takes longer than a small view.
+_task_on: Final[Callable[[asyncio.AbstractEventLoop], asyncio.Task[Any] | None]] = (
+    asyncio.current_task
+    if sys.version_info >= (3, 12)
+    else getattr(asyncio.tasks, "_current_tasks").get  # noqa: B009
+)
 
 
 class Known(NamedTuple):
@@ -125,15 +137,15 @@ def _find_view(app: Flask, exchange: Exchange) -> tuple[Known, tuple[Rule, dict[
         try:
             found = app.url_map.find(path, exchange.method)
         except HTTPException:
-            return _PLAIN, None
+            # Nobody's view is called: what the application makes of it is the driver's to find out.
+            return (_ASYNC if _is_free(app) else _PLAIN), None
         rule = None if found is None else found[0]
     if rule is None:
         return _PLAIN, None
-    short = app._short or app._the_short_way()
     streams_body = getattr(rule, "stream_body", False)
-    if short is None or short.wrapped or appcontext_pushed.receivers or appcontext_popped.receivers:
+    if not _is_free(app):
         return (_PLAIN_STREAM if streams_body else _PLAIN), None
-    view = short.view_functions.get(rule.endpoint)
+    view = app.view_functions.get(rule.endpoint)
     if view is None or (app._debugger is not None and app._debugger.answers(path)):
         return _PLAIN, None
     if (
@@ -145,6 +157,18 @@ def _find_view(app: Flask, exchange: Exchange) -> tuple[Known, tuple[Rule, dict[
         return (_ASYNC_STREAM if streams_body else _ASYNC), found
     is_class = hasattr(view, "view_class") and _awaits(view, exchange.method)
     return Known(is_class, streams_body, is_class), found
+
+
+def _is_free(app: Flask) -> bool:
+    """Whether no stage is overridden, no middleware there, and nobody listens to the signals of
+    contexts, so that a request need not go through the WSGI callable."""
+    short = app._short or app._the_short_way()
+    return (
+        short is not None
+        and not short.wrapped
+        and not appcontext_pushed.receivers
+        and not appcontext_popped.receivers
+    )
 
 
 def _awaits(view: Any, method: str) -> bool:
@@ -186,7 +210,7 @@ async def _on_loop(
         watches = app.__dict__["_watches"] = _Watches(loop)
     if not watches.looks:
         watches.look_later()
-    watches.young[exchange] = asyncio.current_task(loop)
+    watches.young[exchange] = _task_on(loop)
     left = False
     try:
         try:
@@ -389,10 +413,18 @@ class _InThread:
         """Call the application, and return its answer if the loop can send it, or else do so."""
         start: list[tuple[int, Fields]] = []
         body = self.app.wsgi_app(self.environ, _start_response(start))
+        span = span_of(body)
+        if (
+            start
+            and span is not None
+            and span.end - span.start <= _SMALL
+            and not self.exchange.sends_files
+        ):
+            # In one piece: each takes a turn of the loop, and a thread that waits for it.
+            with closing(body):  # type: ignore[type-var]
+                return *start[0], [b"".join(body)]
         if start and (
-            (type(body) is list and len(body) == 1)
-            or type(body) is AsyncBody
-            or span_of(body) is not None
+            (type(body) is list and len(body) == 1) or type(body) is AsyncBody or span is not None
         ):
             return *start[0], body
         pieces = iter(body)

@@ -111,6 +111,10 @@ class _HTTP:
             self._environ = _environ(self._scope)
         return self._environ
 
+    @property
+    def sends_files(self) -> bool:
+        return "http.response.pathsend" in (self._scope.get("extensions") or ())
+
     def close(self) -> None:
         pass
 
@@ -162,7 +166,7 @@ class _HTTP:
         pass
 
     async def send_file(self, status: int, fields: Fields, span: Span) -> bool:
-        if not span.whole or "http.response.pathsend" not in (self._scope.get("extensions") or ()):
+        if not span.whole or not self.sends_files:
             return False
         await self.start(status, fields)
         await self._send({"type": "http.response.pathsend", "path": span.path})

@@ -50,6 +50,10 @@ class Exchange(Asked, Protocol):
     #: Whether to ask for a body: one is announced, or the protocol does not announce it.
     may_have_body: bool
 
+    @property
+    def sends_files(self) -> bool:
+        """Whether the server can read a file that is to be sent."""
+
     async def receive(self) -> bytes:
         """The next piece of the request's body; empty at its end.
 

@@ -72,6 +72,8 @@ def rsgi(app: Flask, scope: Scope, protocol: Any) -> Coroutine[Any, Any, None]:
 class _HTTP:
     """An HTTP connection."""
 
+    sends_files = True
+
     #: The client's, once so much was sent that it has to be asked whether it takes more.
     connection: socket | None = None
     _ahead = 0
