@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
 import pytest
 
-from carboy import Flask, has_app_context
+from carboy import Flask, appcontext_popped, appcontext_pushed, has_app_context
 
 from .doubles import ASK, Answer, Request
 
@@ -19,6 +20,16 @@ class Ask(Protocol):
     gateway: str
 
     def __call__(self, *args: Any, **fields: Any) -> Coroutine[Any, Any, Answer]: ...
+
+
+@pytest.fixture(autouse=True)
+def nobody_listens() -> None:
+    """Receivers that another test has left, as long as they have not been collected, have each
+    request answered in a thread."""
+    if appcontext_pushed.receivers or appcontext_popped.receivers:
+        gc.collect()
+    assert not appcontext_pushed.receivers
+    assert not appcontext_popped.receivers
 
 
 @pytest.fixture
