@@ -137,8 +137,8 @@ def _find_view(app: Flask, exchange: Exchange) -> tuple[Known, tuple[Rule, dict[
         try:
             found = app.url_map.find(path, exchange.method)
         except HTTPException:
-            # Nobody's view is called: what the application makes of it is the driver's to find out.
-            return (_ASYNC if _is_free(app) else _PLAIN), None
+            # No view is called. A debugger has pages that the map does not know.
+            return (_ASYNC if app._debugger is None and _is_free(app) else _PLAIN), None
         rule = None if found is None else found[0]
     if rule is None:
         return _PLAIN, None
