@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Where extensions run on Carboy's drop-in and Flask itself never enters.
 ECOSYSTEM := $(VENV)-ecosystem
 
-.PHONY: run test suite ecosystem extensions-table lint bench clean
+.PHONY: run test suite ecosystem extensions-table lint guard guard-update bench clean
 
 run: $(STAMP)
 	$(BIN)/carboy --app examples/quickstart/quickstart.py run
@@ -32,6 +32,14 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+# Fail if a scenario of the benchmark takes a tenth more than the figures in bench/guard.json.
+guard: $(STAMP)
+	$(BIN)/python -m bench guard
+
+# Store the figures as they now are, of this Python. Their difference is to be reviewed.
+guard-update: $(STAMP)
+	$(BIN)/python -m bench guard --update
 
 # Everything, in about ten minutes, or with ONLY=hello one scenario.
 bench: $(VENV)/.bench-installed

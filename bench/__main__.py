@@ -14,6 +14,7 @@ from typing import Any
 from bench import (
     development,
     growth,
+    guard,
     inprocess,
     instructions,
     report,
@@ -39,11 +40,12 @@ def main() -> None:
     parser.add_argument(
         "where",
         nargs="?",
-        choices=["all", *PARTS, "page", "development", "websockets"],
+        choices=["all", *PARTS, "page", "guard", "development", "websockets"],
         default="all",
         help="all of the parts that follow (default); inside this process; the same in the"
         " processor's instructions; behind servers, with wrk; growing; starting. Or: write"
-        " docs/benchmarks.md from the results; the development servers; many open WebSockets",
+        " docs/benchmarks.md from the results; hold what scenarios take to the stored figures; the"
+        " development servers; many open WebSockets",
     )
     parser.add_argument(
         "--only",
@@ -61,11 +63,14 @@ def main() -> None:
         help="where the results are kept, part by part (default: %(default)s)",
     )
     parser.add_argument("--connections", type=int, default=5000, help="open WebSockets")
+    parser.add_argument("--update", action="store_true", help="store the figures of the guard")
     options = parser.parse_args()
 
     try:
         if options.where == "page":
             write_page(options.json)
+        elif options.where == "guard":
+            print((guard.update if options.update else guard.guard)(guard.STORED))
         elif options.where == "websockets":
             print(websockets.markdown(websockets.measure_all(options.connections)))
         elif options.where == "development":
@@ -78,6 +83,8 @@ def main() -> None:
             measure(chosen, options.only or [], options.rounds, options.json)
     except (served.CannotServe, instructions.CannotCount) as error:
         sys.exit(f"Cannot measure: {error}.")
+    except guard.Slower as error:
+        sys.exit(str(error))
 
 
 def measure(parts: list[str], only: Keys, rounds: int | None, kept: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from bench import asgi, wsgi
+from bench import asgi, rsgi, wsgi
 from bench.apps import FRAMEWORKS, App, Interface, bare, content
 from bench.http import Call, Request
 from bench.scenarios import Scenario
@@ -19,6 +19,8 @@ BARE: dict[str, tuple[App, Interface]] = {
     "bare WSGI": (bare.wsgi, "wsgi"),
     "bare ASGI": (bare.asgi, "asgi"),
 }
+#: The name of the framework that is called over RSGI under this one; it says hello only.
+OVER_RSGI = {"carboy-rsgi": "carboy-async"}
 
 
 class Stage:
@@ -53,7 +55,7 @@ class Stage:
     def has(self, scenario: Scenario, name: str) -> bool:
         """Whether the framework *name* has means for *scenario*."""
         key = scenario.key
-        if name in BARE:
+        if name in BARE or name in OVER_RSGI:
             return key == "hello"
         return key not in FRAMEWORKS[name].lacks
 
@@ -61,6 +63,9 @@ class Stage:
         """The request of *scenario* to the framework *name*, whose programs are built once."""
         if name in BARE:
             return self.visit(*BARE[name], scenario.request)
+        if name in OVER_RSGI:
+            app = FRAMEWORKS[OVER_RSGI[name]].programs[scenario.program]()
+            return self.visit(app, "rsgi", scenario.request)
         framework = FRAMEWORKS[name]
         interface = framework.interface
         if (name, scenario.program) not in self._programs:
@@ -83,6 +88,8 @@ class Stage:
         """*request* to *app*, whose lifespan gave *state*."""
         if interface == "wsgi":
             return wsgi.Visit(app, request)
+        if interface == "rsgi":
+            return rsgi.Visit(app, request, self._runner)
         return asgi.Visit(app, request, self._runner, state or {}, at_once)
 
     def _build(self, name: str, program: str) -> tuple[App, asgi.Message]:

@@ -48,10 +48,10 @@ def draw(results: Results, folder: Path) -> list[str]:
 
 def _panels(part: dict[str, dict[str, float]], unit: str) -> Figure:
     """A panel of bars for each scenario, shortest on top."""
-    columns = min(4, len(part))
+    columns = min(3, len(part))
     lines = -(-len(part) // columns)
     figure, grid = pyplot.subplots(
-        lines, columns, figsize=(3.4 * columns, 2.6 * lines), squeeze=False, layout="constrained"
+        lines, columns, figsize=(3.4 * columns, 2.5 * lines), squeeze=False, layout="constrained"
     )
     for panel in grid.flat[len(part) :]:
         panel.remove()
@@ -66,30 +66,43 @@ def _bars(panel: Any, values: dict[str, float]) -> None:
     names = sorted(values, key=lambda name: values[name], reverse=True)
     colours = [OURS if name.startswith("carboy") else OTHERS for name in names]
     bars = panel.barh([title(name) for name in names], [values[n] for n in names], color=colours)
-    panel.bar_label(bars, fmt=number, fontsize=6, padding=2)
-    panel.margins(x=0.15)
-    panel.tick_params(labelsize=7)
-    panel.spines[["top", "right"]].set_visible(False)
+    _label(panel, bars, number)
+
+
+def _label(panel: Any, bars: Any, form: Any) -> None:
+    """Write each figure at the end of its bar, which makes a scale superfluous."""
+    panel.bar_label(bars, fmt=form, fontsize=7, padding=2)
+    panel.margins(x=0.2, y=0.02)
+    panel.tick_params(labelsize=8, length=0)
+    panel.set_xticks([])
+    panel.spines[["top", "right", "bottom"]].set_visible(False)
 
 
 def _served(part: list[dict[str, Any]]) -> Figure:
     """Requests per second, a panel for each number of connections."""
     counts = list(part[0]["loads"])
+    rows = sorted(part, key=lambda row: _best(row, counts[len(counts) // 2]))
+    labels = [_named(row) for row in rows]
+    colours = [OURS if row["name"].startswith("carboy") else OTHERS for row in rows]
     figure, grid = pyplot.subplots(
-        1, len(counts), figsize=(5 * len(counts), 0.28 * len(part) + 1), layout="constrained"
+        1,
+        len(counts),
+        figsize=(10.2, 0.24 * len(part) + 1),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
-    for panel, count in zip([grid] if len(counts) == 1 else grid, counts, strict=True):
-        rows = sorted(part, key=lambda row: _best(row, count))
-        labels = [f"{title(row['name'])} on {row['server']}" for row in rows]
-        colours = [OURS if row["name"].startswith("carboy") else OTHERS for row in rows]
+    for panel, count in zip(grid.flat, counts, strict=True):
         bars = panel.barh(labels, [_best(row, count) for row in rows], color=colours)
-        panel.bar_label(bars, fmt="{:,.0f}", fontsize=6, padding=2)
-        panel.margins(x=0.15)
-        panel.tick_params(labelsize=7)
-        panel.spines[["top", "right"]].set_visible(False)
+        _label(panel, bars, "{:,.0f}")
         panel.set_title(f"{count} connections" if count != "1" else "1 connection", fontsize=9)
     figure.supxlabel("requests per second; more is better", fontsize=9)
     return figure
+
+
+def _named(row: dict[str, Any]) -> str:
+    name, server = title(row["name"]), row["server"]
+    return name if name == server else f"{name} on {server}"
 
 
 def _best(row: dict[str, Any], count: str) -> float:
@@ -98,7 +111,7 @@ def _best(row: dict[str, Any], count: str) -> float:
 
 def _growth(axis: str, sides: dict[str, list[list[float]]]) -> Figure:
     """Time and memory against the size, both axes logarithmic."""
-    figure, panels = pyplot.subplots(1, 3, figsize=(11, 2.8), layout="constrained")
+    figure, panels = pyplot.subplots(1, 3, figsize=(10.2, 2.8), layout="constrained")
     for at, (panel, what) in enumerate(
         zip(panels, ("µs per request", "KiB held", "KiB, peak of a request"), strict=True), 1
     ):
@@ -107,9 +120,11 @@ def _growth(axis: str, sides: dict[str, list[list[float]]]) -> Figure:
             sizes, values = [p[0] for p in points], [p[at] for p in points]
             panel.loglog(sizes, values, marker="o", color=colour, label=title(side))
         panel.set_ylim(bottom=1)
-        panel.set_xlabel(AXES[axis].title, fontsize=8)
+        panel.xaxis.set_major_formatter("{x:,.0f}")
+        panel.yaxis.set_major_formatter("{x:,.0f}")
+        panel.set_xlabel(AXES[axis].title, fontsize=9)
         panel.set_title(what, fontsize=9)
-        panel.tick_params(labelsize=7)
+        panel.tick_params(labelsize=8)
         panel.spines[["top", "right"]].set_visible(False)
-    panels[0].legend(fontsize=7, frameon=False)
+    panels[0].legend(fontsize=8, frameon=False)
     return figure

@@ -126,7 +126,7 @@ def _fields(size: int) -> dict[str, str]:
 
 
 AXES = {
-    "rules": Axis("rules", (10, 100, 1000, 10_000, 100_000), _rules, flask_up_to=10_000),
+    "rules": Axis("rules", (10, 100, 1000, 10_000, 100_000), _rules, flask_up_to=1000),
     "blueprints": Axis("blueprints", (1, 10, 100, 1000), _blueprints),
     "hooks": Axis("hooks before the request", (1, 10, 100, 1000), _hooks),
     "headers": Axis(

@@ -156,7 +156,7 @@ def goals(results: Results) -> str:
     rows = []
 
     def add(what: str, found: float, goal: float) -> None:
-        rows.append([what, f"{found:.2f}", f"≥ {goal:g}", "yes" if found >= goal else "**no**"])
+        rows.append([what, f"{found:.2f}", f"≥ {goal:.3g}", "yes" if found >= goal else "**no**"])
 
     timed = results.get("inprocess", {})
     for key, times in timed.items():
@@ -174,6 +174,10 @@ def goals(results: Results) -> str:
         if {ours_on, rival_on} <= rates.keys():
             what = f"served, {title(ours_on[0])} beside {title(rival_on[0])}"
             add(what, rates[ours_on] / rates[rival_on], goal)
+    memory = {(row["name"], row["server"]): row["memory"] for row in results.get("served", [])}
+    ours_here, theirs_here = ("carboy", "granian"), ("flask", "granian")
+    if {ours_here, theirs_here} <= memory.keys():
+        add("memory of a worker, Flask beside Carboy", memory[theirs_here] / memory[ours_here], 1.0)
     for row in results.get("startup", []):
         if row["goal"] is not None:
             add(row["what"], row["times"], row["goal"])

@@ -4,14 +4,16 @@ import json
 import re
 import shutil
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from unittest.mock import Mock
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 from bench import (
     development,
     growth,
+    guard,
     inprocess,
     instructions,
     report,
@@ -25,6 +27,8 @@ from bench.apps import FRAMEWORKS, installed
 from bench.calls import Stage
 from bench.scenarios import SCENARIOS, WrongAnswer, check
 from bench.table import Comparison, Rounds
+
+from carboy import Flask
 
 
 # What other frameworks warn of when they are imported is not ours.
@@ -89,6 +93,12 @@ def test_registration_is_timed_and_answered() -> None:
     assert registered.carboy.best > 0 < answered.theirs.best
 
 
+def test_imports_and_the_command_are_timed() -> None:
+    found = {comparison.what: comparison for comparison in startup.compare_imports(rounds=1)}
+    assert found["import"].goal == 1 / 0.6 and found["--version"].goal == 1
+    assert all(comparison.carboy.best > 0 < comparison.theirs.best for comparison in found.values())
+
+
 @pytest.mark.parametrize("program", websockets.PROGRAMS)
 @pytest.mark.parametrize("server", websockets.SERVERS)
 def test_every_websocket_echoes_and_hears_what_is_said_to_all(server: str, program: str) -> None:
@@ -146,6 +156,7 @@ def test_the_command_prints_the_tables_and_keeps_no_part_of_a_part(
     assert not kept.exists()
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_the_page_and_its_charts_are_made_from_the_results(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -155,7 +166,10 @@ def test_the_page_and_its_charts_are_made_from_the_results(
     results = {
         "about": report.about(),
         "inprocess": {"hello": {"carboy": [4.0, 5.0], "flask": [60.0, 62.0]}},
-        "served": [{**target, "loads": {"32": [load]}}],
+        "served": [
+            {**target, "loads": {"32": [load]}},
+            {**target, "name": "flask", "memory": 50.0, "loads": {"32": [load]}},
+        ],
         "growth": {"hooks": {"carboy": [[1, 4.0, 20.0, 4.0], [10, 5.0, 21.0, 4.0]]}},
     }
     kept = tmp_path / "results.json"
@@ -166,6 +180,7 @@ def test_the_page_and_its_charts_are_made_from_the_results(
     page = (tmp_path / "docs" / "benchmarks.md").read_text()
     assert "| hello, times faster than Flask | 15.00 | ≥ 12 | yes |" in page
     assert "| Carboy | granian | 9,000 | 1.00 | 2.00 |" in page
+    assert "| memory of a worker, Flask beside Carboy | 1.25 | ≥ 1 | yes |" in page
     assert page.count("*Not measured here.*") == 2  # instructions and start
     for chart in re.findall(r"\((images/[^)]+)\)", page):
         assert (tmp_path / "docs" / chart).read_text().startswith("<?xml")
@@ -211,3 +226,127 @@ def test_the_development_servers_are_compared_by_the_command(
     monkeypatch.setattr(sys, "argv", ["bench", "development", "--rounds", "3"])
     main()
     assert "Goals reached: 3 of 3." in capsys.readouterr().out
+
+
+def figures(*, build: str = "a build", **bytecodes: int) -> guard.Figures:
+    counts = {f"carboy/{key}": count for key, count in bytecodes.items()}
+    shares = {name: count / 1000 for name, count in counts.items()}
+    return guard.Figures(build, {"werkzeug": "3.1"}, counts, shares)
+
+
+def answering(*hooks: object) -> Stage:
+    """A stage whose Carboy says hello after *hooks* ran."""
+    app = Flask(__name__)
+    for hook in hooks:
+        app.before_request(hook)  # type: ignore[type-var]
+    app.add_url_rule("/", "hello", lambda: "Hello, World!")
+    stage = Stage()
+    stage.__enter__()._programs["carboy", "plain"] = (app, {})
+    return stage
+
+
+def count_hello(*hooks: object) -> int:
+    stage = answering(*hooks)
+    try:
+        call = stage.call(SCENARIOS["hello"], "carboy")
+        call.repeat(3)
+        return guard.bytecodes(call)
+    finally:
+        stage.__exit__(None, None, None)
+
+
+def test_bytecodes_are_counted_exactly() -> None:
+    call = Mock(repeat=lambda requests: [sum([1, 2, 3]) for _ in range(requests)])
+    assert guard.bytecodes(call) == guard.bytecodes(call) > 0
+    assert count_hello() == count_hello()
+
+
+def test_a_scenario_that_was_made_slower_fails_and_says_what_to_do() -> None:
+    def costly() -> None:
+        for _ in range(20):
+            pass
+
+    stored, slower = figures(hello=count_hello()), figures(hello=count_hello(costly))
+    bytecodes, instructions = guard.compare(stored, slower)
+    assert bytecodes.fails and instructions.fails
+    shown = guard.show([bytecodes]).splitlines()[-1]
+    was, now = stored.bytecodes["carboy/hello"], slower.bytecodes["carboy/hello"]
+    assert f"| hello | bytecodes | {was:,} | {now:,} | +" in shown
+    assert "**slower**: make it faster, or, if it has to be, `make guard-update`" in shown
+    assert not any(row.fails for row in guard.compare(stored, stored))
+
+
+def test_a_tenth_more_is_allowed_and_no_more() -> None:
+    rows = guard.compare(
+        figures(hello=1000, json=1000, query=1000), figures(hello=1100, json=1101, query=900)
+    )
+    found = {row.scenario: row for row in rows if row.unit == "bytecodes"}
+    assert [row.fails for row in found.values()] == [False, True, False]
+    assert found["carboy/query"].to_do == "faster: `make guard-update` keeps it so"
+
+
+def test_instructions_of_another_build_may_take_a_third_more() -> None:
+    stored, now = figures(hello=1000), figures(hello=1300, build="another build")
+    assert [(row.unit, row.fails) for row in guard.compare(stored, now)] == [
+        ("bytecodes", True),
+        ("instructions", False),
+    ]
+
+
+def test_a_scenario_without_a_stored_figure_fails_and_one_that_is_gone() -> None:
+    rows = guard.compare(figures(hello=1, form=1), figures(hello=1, query=1))
+    assert {row.to_do for row in rows if row.fails} == {
+        "new: `make guard-update`",
+        "gone: `make guard-update`",
+    }
+
+
+def test_the_guard_has_a_figure_for_every_scenario_but_waiting() -> None:
+    names = {"/".join(pair) for pair in guard.pairs()}
+    assert {name.partition("/")[2] for name in names} == SCENARIOS.keys() - {"sleeps"}
+    for stored in json.loads(guard.STORED.read_text()).values():
+        assert stored["bytecodes"].keys() == names
+        assert stored["instructions"].keys() < names
+
+
+def run_guard(monkeypatch: pytest.MonkeyPatch, stored: Path, *arguments: str) -> None:
+    monkeypatch.setattr(guard, "STORED", stored)
+    monkeypatch.setattr(guard, "pairs", lambda: [("carboy", "hello"), ("carboy-rsgi", "hello")])
+    monkeypatch.setattr(instructions.shutil, "which", lambda name: None)
+    monkeypatch.setattr(sys, "argv", ["bench", "guard", *arguments])
+    main()
+
+
+def test_the_command_counts_without_valgrind_and_fails_with_the_table(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    python = "{}.{}".format(*sys.version_info)
+    monkeypatch.setattr(guard, "pairs", lambda: [("carboy", "hello"), ("carboy-rsgi", "hello")])
+    now = guard.count(None)
+    stored = tmp_path / "guard.json"
+    stored.write_text(json.dumps({python: asdict(now)}))
+    run_guard(monkeypatch, stored)
+    said = capsys.readouterr().out
+    assert "All 2 figures are within what guard.json allows." in said
+    assert "do not see the work of C: valgrind is not installed; on Debian: apt-get" in said
+
+    now.bytecodes["carboy-rsgi/hello"] //= 2
+    stored.write_text(json.dumps({python: asdict(now)}))
+    with pytest.raises(SystemExit, match=r"(?s)async over RSGI \| .*slower.*1 of 2 figures"):
+        run_guard(monkeypatch, stored)
+
+    before = stored.read_text()
+    with pytest.raises(SystemExit, match="valgrind is not installed"):
+        run_guard(monkeypatch, stored, "--update")
+    assert stored.read_text() == before
+
+
+def test_a_python_without_stored_figures_is_told_and_not_failed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = tmp_path / "guard.json"
+    stored.write_text(json.dumps({"3.10": asdict(figures(hello=1))}))
+    run_guard(monkeypatch, stored)
+    said = capsys.readouterr().out
+    assert said.startswith("Nothing is guarded: guard.json has figures of Python 3.10, and Python")
+    assert "`make guard-update` stores its figures as well" in said

@@ -20,7 +20,8 @@ bottle.BaseRequest.MEMFILE_MAX = 1 << 20
 # Bottle's own templates have another syntax; this is its adapter for Jinja's.
 TEMPLATES = {
     "template_lookup": [str(content.TEMPLATES)],
-    "template_settings": {"autoescape": True},
+    # Otherwise it compiles a template that others extend anew for each request.
+    "template_settings": {"autoescape": True, "auto_reload": False},
 }
 
 

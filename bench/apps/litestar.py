@@ -6,12 +6,12 @@ from hashlib import sha256
 from typing import Annotated, Any
 
 from litestar import Litestar, MediaType, Request, Response, Router, get, post, route
-from litestar.contrib.jinja import JinjaTemplateEngine
 from litestar.datastructures import UploadFile
 from litestar.enums import HttpMethod, RequestEncodingType
 from litestar.exceptions import ClientException
 from litestar.middleware.session.client_side import CookieBackendConfig
 from litestar.params import Body, CookieParameter, FromPath, FromQuery
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
 from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
