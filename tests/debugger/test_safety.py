@@ -481,6 +481,12 @@ def test_the_guard_answers_the_name_of_the_application() -> None:
     assert guard.confides(environ, "shop.test:5000")
 
 
+@pytest.mark.parametrize(("host", "named"), [("evil.test", "'evil.test'"), ("", "An empty name")])
+def test_a_refusal_says_the_name(host: str, named: str) -> None:
+    asked = {"HTTP_HOST": host, "REMOTE_ADDR": "127.0.0.1"}
+    assert Guard("127.0.0.1").why_no_console(asked) == f"{named} is not a name of this machine."
+
+
 def test_markdown_of_a_failure_without_a_request() -> None:
 
     text = as_markdown(examine(ValueError("x"), "/").failure, Asked("GET", "/"))

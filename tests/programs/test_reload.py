@@ -673,13 +673,18 @@ def test_the_interface_that_fits(run: Run, folder: Path, views: str, said: str) 
 def test_an_open_websocket_is_closed(run: Run, folder: Path, interface: str) -> None:
     (folder / "program.py").write_text(
         f"""{PROGRAM}
+import asyncio
 from carboy import websocket
 
 @app.websocket("/ws")
 async def echo():
     await websocket.send(words.WORD)
-    async for message in websocket:
-        await websocket.send(message)
+    try:
+        async for message in websocket:
+            await websocket.send(message)
+    finally:
+        # As whoever tells a database that somebody has left.
+        await asyncio.sleep(0.2)
 """
     )
     program = _address(run("--interface", interface))
@@ -690,15 +695,19 @@ async def echo():
         with pytest.raises(ConnectionClosed) as closed:
             first.recv(PATIENCE)
         # Granian sends no code under RSGI.
-        assert closed.value.rcvd
-        assert closed.value.rcvd.code == (1001 if interface == "asgi" else 1005)
+        code = 1001 if interface == "asgi" else 1005
+        assert closed.value.rcvd and closed.value.rcvd.code == code
         # Whoever connects again at once comes to the next program.
         with connect(f"ws://{host}:{port}/ws") as second:
             assert second.recv(PATIENCE) == "two"
             second.send("x")
             assert second.recv(PATIENCE) == "x"
-    program.wait_for("WEBSOCKET /ws 101 ")
-    assert program.stop() == 0
+            program.wait_for("WEBSOCKET /ws 101 ")
+            # And at the end.
+            assert program.stop() == 0
+            with pytest.raises(ConnectionClosed) as closed:
+                second.recv(PATIENCE)
+            assert closed.value.rcvd and closed.value.rcvd.code == code
     assert not any("cut off" in line or "Traceback" in line for line in program.said)
 
 

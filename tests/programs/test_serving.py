@@ -177,6 +177,32 @@ def test_in_debug_mode_too(start: Start, tmp_path: Path) -> None:
     program.wait_for("LookupError: the view failed")
 
 
+def test_debug_mode_on_a_system_without_the_reloader(start: Start, tmp_path: Path) -> None:
+    module = "importlib.import_module('carboy.server.develop')"
+    elsewhere = f"import importlib\n{module}.HAS_RELOADER = False\n"
+    text = PROGRAM.partition("if __name__")[0]
+    (tmp_path / "program.py").write_text(f"{elsewhere}{text}app.run(debug=True, port=0)\n")
+    program = start(sys.executable, "-m", "carboy", "program.py", folder=tmp_path)
+    assert program.get("/fail").text.endswith("LookupError: the view failed\n")
+    assert " * Without effect here: the reloader, which needs a Unix system" in program.said
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi", "rsgi"])
+@pytest.mark.parametrize("options", [(), ("--debug", "--no-debugger", "--no-reload")])
+def test_where_nobody_shows_an_error_it_is_told_once(
+    start: Start, tmp_path: Path, options: tuple[str, ...], interface: str
+) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    options = "run", *options, "--interface", interface
+    program = start(COMMAND, "--app", "program", *options, folder=tmp_path)
+    answer = program.get("/fail")
+    assert answer.status == 500
+    assert "<h1>Internal Server Error</h1>" in answer.text
+    program.wait_for("GET /fail 500 .* 265 B")
+    program.stop()
+    assert program.said.count("LookupError: the view failed") == 1
+
+
 @pytest.mark.parametrize(
     ("options", "reloads", "shows"),
     [
@@ -266,6 +292,22 @@ def test_a_script_serves_itself(start: Start, tmp_path: Path) -> None:
     assert " * Without effect here: a request handler" in program.said
     assert program.stop(signal.SIGINT) == 0
     assert program.said[-1] == "after program"
+
+
+def test_a_port_may_be_a_text(start: Start, tmp_path: Path) -> None:
+    text = PROGRAM.partition("if __name__")[0]
+    (tmp_path / "program.py").write_text(f"{text}app.run(port='0')\n")
+    program = start(sys.executable, "-m", "carboy", "program.py", folder=tmp_path)
+    assert program.get("/").text == "Hello"
+
+
+def test_an_interface_that_does_not_exist(start: Start, tmp_path: Path) -> None:
+    text = PROGRAM.partition("if __name__")[0]
+    (tmp_path / "program.py").write_text(f"{text}app.run(port=0, interface='fcgi')\n")
+    program = start(sys.executable, "-m", "carboy", "program.py", folder=tmp_path)
+    assert program.wait() == 1
+    said = "Error: there is no interface 'fcgi'. Choose one of auto, wsgi, rsgi, asgi."
+    assert program.said == [said]
 
 
 def test_a_call_of_run_does_not_block_the_command(start: Start, tmp_path: Path) -> None:

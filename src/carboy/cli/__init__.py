@@ -11,9 +11,12 @@ Names, signatures and behaviour are those of ``flask.cli``. Nothing here is impo
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 # Programs take Click from here too: `from flask.cli import click`.
 import click as click
 
+from .. import old_names
 from .commands import (
     cli,
     main,
@@ -61,3 +64,9 @@ __all__ = [
 ]
 
 version_option = _make_version_option()
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
+
+    def __getattr__(name: str) -> Any:
+        return old_names.find(__name__, name)

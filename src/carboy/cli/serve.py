@@ -11,6 +11,7 @@ option's name without the dashes in front.
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import tomllib
 from pathlib import Path
@@ -58,9 +59,11 @@ class ServeCommand(click.Command):
             return {}
         except (OSError, ValueError) as error:
             raise click.ClickException(f"{PYPROJECT} cannot be read: {error}") from None
-        table = content.get("tool", {}).get("carboy", {}).get("serve", {})
-        if not isinstance(table, dict):
-            raise click.ClickException(f"{TABLE} of {PYPROJECT} is no table, but {table!r}.")
+        table: Any = content
+        for name in ("tool", "carboy", "serve"):
+            table = table.get(name, {})
+            if not isinstance(table, dict):
+                raise click.ClickException(f"{TABLE} of {PYPROJECT} is no table, but {table!r}.")
         known = {
             max(option.opts, key=len).lstrip("-"): option
             for option in self.params
@@ -76,12 +79,25 @@ class ServeCommand(click.Command):
                     f"{TABLE} of {PYPROJECT} has the unknown key {key!r}.{hint}"
                     f" The keys are: {', '.join(sorted(known))}."
                 )
-            found[option.name or key] = [value] if option.multiple and _single(value) else value
+            found[option.name or key] = _as_given(option, key, value)
         return found
 
 
-def _single(value: object) -> bool:
-    return not isinstance(value, list)
+def _as_given(option: click.Option, key: str, value: object) -> Any:
+    """A value of the file as the command line would have it."""
+    if option.is_flag:
+        wanted, fits = "true or false", isinstance(value, bool)
+        given: Any = value
+    else:
+        values = value if option.multiple and isinstance(value, list) else [value]
+        wanted = "text or a number" + (", or a list of these" if option.multiple else "")
+        fits = not any(isinstance(v, bool) or not isinstance(v, str | int | float) for v in values)
+        given = [str(v) for v in values] if option.multiple else str(value)
+    if not fits:
+        raise click.ClickException(
+            f"{TABLE} of {PYPROJECT} has {value!r} for {key!r}, which is to be {wanted}."
+        )
+    return given
 
 
 def _mount(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Any:
@@ -95,6 +111,12 @@ def _mount(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
             )
         mounts.append((prefix.rstrip("/") or "/", os.path.realpath(folder)))
     return tuple(mounts)
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value!r} is no number of seconds.", ctx, param)
+    return value
 
 
 def _path_on_server(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -184,12 +206,14 @@ _file = click.Path(exists=True, dir_okay=False, resolve_path=True)
 @click.option(
     "--body-timeout",
     type=click.FloatRange(0),
+    callback=_seconds,
     default=30.0,
     help="Seconds that a thread waits for the body of a request under WSGI; 0 for no limit.",
 )
 @click.option(
     "--graceful-timeout",
     type=click.FloatRange(0),
+    callback=_seconds,
     default=30.0,
     help="Seconds that requests are given to end when a worker stops.",
 )

@@ -43,6 +43,7 @@ _MAX_SIZE: Final = 400_000
 
 _STAGES: Final = (
     "carboy.pipeline",
+    "carboy.driver",
     "carboy.async_driver",
     "carboy.websocket_driver",
     "carboy.loop",

@@ -170,7 +170,7 @@ class Guard:
             return "Too many wrong tokens were given. Restart the server."
         if self.token is not None:
             if not self.confides(environ, server_name):
-                return f"{_host(environ) or 'An empty name'!r} is not a name of this machine."
+                return _not_of_this_machine(environ)
             return None
         if not self._is_local:
             return (
@@ -182,7 +182,7 @@ class Guard:
         if not is_loopback(environ.get("REMOTE_ADDR", "")):
             return "The request did not come from this machine."
         if not is_loopback(_host(environ)):
-            return f"{_host(environ) or 'An empty name'!r} is not a name of this machine."
+            return _not_of_this_machine(environ)
         return None
 
     def why_no_offer(self, environ: WSGIEnvironment, server_name: str | None = None) -> str | None:
@@ -249,6 +249,11 @@ def _is_asked_by_another_site(environ: WSGIEnvironment) -> bool:
     site = environ.get("HTTP_SEC_FETCH_SITE", "none")
     # A link from another site is followed by the user, and its target shown to nobody else.
     return site in ("cross-site", "same-site") and environ.get("HTTP_SEC_FETCH_MODE") != "navigate"
+
+
+def _not_of_this_machine(environ: WSGIEnvironment) -> str:
+    host = _host(environ)
+    return f"{repr(host) if host else 'An empty name'} is not a name of this machine."
 
 
 def _host(environ: WSGIEnvironment) -> str:

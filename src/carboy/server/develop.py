@@ -18,7 +18,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module, invalidate_caches
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 #: The interfaces, and what an application needs for each.
 INTERFACES = {"wsgi": "__call__", "rsgi": "__rsgi__", "asgi": "asgi"}
+
+#: Whether the system can do what the reloader does.
+HAS_RELOADER = os.name == "posix"
 
 ShowExceptions = Callable[[Any, str | None, str], str | None]
 
@@ -94,6 +97,12 @@ def develop(load: Callable[[], Any], settings: Settings, *, spare: bool = False)
     if (reloader := take()) is not None:
         _serve_for(reloader, load, settings)
         return
+    if settings.reload and not HAS_RELOADER:
+        settings = replace(
+            settings,
+            reload=False,
+            without_effect=(*settings.without_effect, "the reloader, which needs a Unix system"),
+        )
     if settings.reload:
         _serve_for(_supervise(settings, spare), load, settings)
         return
@@ -365,6 +374,8 @@ def choose(application: Any, wanted: str) -> Choice:
         if application.is_async:
             return Choice("rsgi", ", as the application has async views")
         return Choice("wsgi", ", as the application has only plain views")
+    if wanted not in INTERFACES:
+        _fail(f"there is no interface {wanted!r}. Choose one of auto, {', '.join(INTERFACES)}.")
     if not hasattr(application, INTERFACES[wanted]):
         _fail(
             f"the application {application!r} cannot be served over {wanted}: it has no"

@@ -24,6 +24,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from threading import Condition, Semaphore
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ..globals import request
@@ -106,10 +107,14 @@ class LiveReload:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """End all streams of events."""
+        """End all streams of events, and return when no thread is in one of them."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        # A thread of the server that comes back to an interpreter which ends would crash it.
+        end = monotonic() + PULSE
+        for _ in range(MAX_STREAMS):
+            self._streams.acquire(timeout=max(0.0, end - monotonic()))
 
     @property
     def inline_script(self) -> str:

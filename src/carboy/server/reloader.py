@@ -137,8 +137,6 @@ def command() -> list[str]:
 
     :raises CannotReload: it cannot be started so once more
     """
-    if os.name != "posix":
-        raise CannotReload("The reloader needs a Unix system.")
     if hasattr(sys, "ps1") or (len(sys.orig_argv) < 2):
         raise CannotReload("A program that is typed in cannot be started anew.")
     if threading.current_thread() is not threading.main_thread():
