@@ -102,9 +102,11 @@ class Client:
     # What the client does
 
     def __enter__(self) -> Client:
-        def break_off(host: str, port: str) -> None:
+        def break_off(host: str, port: str, answer: object) -> bool:
             assert (host, port) == ("127.0.0.1", "50000")
+            assert answer is self
             self.is_broken_off = True
+            return True
 
         self._patch = patch.object(connections, "break_off", break_off)
         self._patch.start()
@@ -407,6 +409,7 @@ class _Scope:
     def __init__(self, client: OnRSGI) -> None:
         for name in ("proto", "http_version", "scheme", "server", "client", "authority", "method"):
             setattr(self, name, getattr(client, name))
+        self.rsgi_version = "1.5"
         self.path = client.path
         self.query_string = client.query
         self.headers = _Headers(client.headers)

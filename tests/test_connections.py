@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -64,12 +65,28 @@ def test_who_is_not_connected_is_not_found(pair):
 
 
 def test_a_connection_that_is_broken_off_ends(pair):
-    client, _ = pair
-    connections.break_off(*name_of(client))
-    assert client.recv(1) == b""
-    # Nothing happens to one that has ended.
-    connections.break_off(*name_of(client))
-    connections.break_off("", "")
+    client, server = pair
+    client.setblocking(False)
+
+    async def break_off() -> None:
+        loop = asyncio.get_running_loop()
+        answer = asyncio.Event()
+        connections.break_off(*name_of(client), answer)
+        kept = weakref.ref(answer)
+        del answer
+        # As the server's own thread may do only now.
+        server.send(b"the head")
+        assert await loop.sock_recv(client, 100) == b"the head"
+        assert kept() is not None
+        assert await loop.sock_recv(client, 100) == b""
+        # Nothing happens to one that has ended.
+        connections.break_off(*name_of(client), None)
+        connections.break_off("", "", None)
+        over = asyncio.Event()
+        loop.call_later(connections._A_WHILE, over.set)
+        await over.wait()
+
+    asyncio.run(break_off())
 
 
 def test_who_does_not_read_is_waited_for(pair):

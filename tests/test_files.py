@@ -392,3 +392,8 @@ def test_an_application_sends_files(folder):
     with client.head("/static/plain.txt") as response:
         assert (response.content_length, response.data) == (20000, b"")
     assert client.get("/static/missing.txt").status_code == 404
+
+
+def test_outside_of_a_request_it_says_that_it_needs_one() -> None:
+    with pytest.raises(RuntimeError, match="Working outside of request context"):
+        send_file(BytesIO(b""), mimetype="text/plain")

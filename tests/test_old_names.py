@@ -822,3 +822,34 @@ def test_nothing_of_this_is_imported_before_it_is_used() -> None:
 
 def test_old_methods_have_the_parameters_that_they_had() -> None:
     assert list(inspect.signature(Flask.before_first_request).parameters) == ["self", "f"]
+
+
+def test_what_extensions_took_from_flasks_compatibility_with_python_2() -> None:
+    output = run(
+        """
+        import carboy
+        carboy.install_as_flask()
+        import warnings
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            from flask._compat import PY2, iteritems, reraise, string_types, with_metaclass
+        print(*{str(warning.message) for warning in caught})
+        print(caught[0].filename)
+        print(PY2, list(iteritems({"a": 1})), isinstance("", string_types))
+        class Meta(type): pass
+        class Base: pass
+        class Thing(with_metaclass(Meta, Base)): pass
+        print(type(Thing).__name__, Thing.__mro__[1].__name__)
+        try:
+            reraise(KeyError, KeyError("k"))
+        except KeyError as error:
+            print(error)
+        """
+    )
+    assert output.splitlines() == [
+        "'flask._compat' is deprecated. Use what Python 3 has by itself instead.",
+        "<string>",
+        "False [('a', 1)] True",
+        "Meta Base",
+        "'k'",
+    ]

@@ -57,22 +57,21 @@ def _public(owner: object) -> list[str]:
 
 
 def _is_imported(module: str, name: str, value: object) -> bool:
-    """Whether a module of Flask only has this name because it uses it itself."""
+    """Whether a name of a module of Flask is another module, or another library's, that it uses."""
     if name == "annotations":
         return True
     if isinstance(value, ModuleType):
         # Of Flask's own modules, those are public that the package leads to.
         return value.__name__ != f"{module}.{name}"
-    if inspect.isclass(value) or inspect.isroutine(value):
-        home = value.__module__
-        if inspect.isroutine(value) and home.partition(".")[0] != "flask":
-            # Or was it made by a function of another library?
-            return getattr(importlib.import_module(home), value.__name__, None) is value
-    else:
-        homes = ("flask.globals", "flask.signals")
-        home = next((h for h in homes if vars(_theirs(h)).get(name) is value), module)
-    # The packages collect what their modules hold; elsewhere it is only used.
-    return home != module and module not in {"flask", "flask.json"}
+    if not inspect.isclass(value) and not inspect.isroutine(value):
+        return False
+    home = value.__module__
+    if home.partition(".")[0] == "flask":
+        return False
+    if inspect.isroutine(value):
+        # Or was it made by a function of another library?
+        return getattr(importlib.import_module(home), value.__name__, None) is value
+    return True
 
 
 # What is compared of a thing
@@ -299,6 +298,7 @@ def test_what_is_listed_differs_and_has_its_reason() -> None:
 
 def test_the_walk_finds_what_flask_is_known_for() -> None:
     assert {"flask.sansio.app", "flask.json.tag", "flask.debughelpers"} <= set(MODULES)
-    assert not _is_imported("flask", "request", flask.request)
-    assert not _is_imported("flask.signals", "request_started", flask.request_started)
+    assert not _is_imported("flask.app", "request", flask.request)
+    assert not _is_imported("flask.app", "request_started", flask.request_started)
+    assert not _is_imported("flask.app", "Request", flask.Request)
     assert _is_imported("flask.app", "os", importlib.import_module("os"))

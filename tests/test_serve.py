@@ -103,6 +103,12 @@ def test_several_values(served: list[Settings]) -> None:
         ("[tool.carboy.serve]\nworkers = 0", "It is set in [tool.carboy.serve] of pyproject.toml"),
         ("[tool.carboy.serve", "pyproject.toml cannot be read"),
         ("[tool.carboy]\nserve = 2", "[tool.carboy.serve] of pyproject.toml is no table"),
+        ("[tool]\ncarboy = 2", "[tool.carboy.serve] of pyproject.toml is no table"),
+        ("[tool.carboy.serve]\nworkers = [2]", "'workers', which is to be text or a number."),
+        ("[tool.carboy.serve]\nworkers = 1.5", "'1.5' is not a valid integer"),
+        ("[tool.carboy.serve]\nuds = true", "has True for 'uds', which is to be text or a number"),
+        ("[tool.carboy.serve]\nstatic = 'no'", "has 'no' for 'static', which is to be true or"),
+        ("[tool.carboy.serve]\ntrusted-proxies = [true]", "number, or a list of these."),
     ],
 )
 def test_a_mistake_in_the_file_is_explained(
@@ -125,6 +131,8 @@ def test_a_mistake_in_the_file_is_explained(
         (["--static-mount", "files=."], "is not a path on the server"),
         (["--static-mount", "/files=nowhere"], "and an existing folder"),
         (["--health", "healthz"], "does not begin with a slash"),
+        (["--body-timeout", "nan"], "nan is no number of seconds"),
+        (["--graceful-timeout", "inf"], "inf is no number of seconds"),
     ],
 )
 def test_options_that_cannot_be(served: list[Settings], args: list[str], said: str) -> None:
@@ -658,6 +666,79 @@ def test_every_interface(serve: Serve, text: str, options: tuple[str, ...], said
     assert [line["client"] for line in lines if line["path"] == "/client"] == ["1.1.1.1"]
 
 
+FAILS = """
+@app.route("/fails")
+async def fails():
+    async def pieces():
+        yield "begun"
+        raise LookupError("in the middle")
+    return Response(pieces())
+"""
+
+OBSERVED = """
+@app.route("/left")
+async def left():
+    print("waiting", flush=True)
+    await asyncio.Event().wait()
+
+@app.route("/file")
+async def file():
+    from flask import send_file
+    return send_file(__file__)
+
+@app.websocket("/away")
+async def away():
+    return "go", 418
+"""
+
+
+@pytest.mark.parametrize("interface", ["asgi", "rsgi"])
+def test_what_the_lines_say(serve: Serve, interface: str, tmp_path: Path) -> None:
+    options = "--interface", interface, "--access-log", "json"
+    program = serve(*options, text=PROGRAM + ASYNC + FAILS + OBSERVED)
+    with closing(socket.create_connection(program.address, PATIENCE)) as connection:
+        connection.sendall(b"GET /left HTTP/1.1\r\nHost: h\r\n\r\n")
+        program.wait_for("waiting")
+    with closing(socket.create_connection(program.address, PATIENCE)) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc")
+        connection.shutdown(socket.SHUT_WR)
+        program.wait_for('"status": 499')
+    program.wait_for('"status": 499')
+    assert not any("Traceback" in line for line in program.said)
+    assert program.get("/file").status == 200
+    with pytest.raises(http.client.IncompleteRead):
+        program.get("/fails")
+    handshake = (
+        b" HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: " + b64encode(bytes(16)) + b"\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    # A text of three bytes, and two bytes that are none.
+    frames = b"\x81\x83\0\0\0\0h\xc3\xa9" + b"\x82\x82\0\0\0\0\xff\xff"
+    with closing(socket.create_connection(program.address, PATIENCE)) as connection:
+        connection.sendall(b"GET /socket" + handshake + frames)
+        with connection.makefile("rb") as incoming:
+            while incoming.readline() != b"\r\n":
+                pass
+            assert incoming.read(9) == b"\x81\x03h\xc3\xa9\x82\x02\xff\xff"
+    with closing(socket.create_connection(program.address, PATIENCE)) as connection:
+        connection.sendall(b"GET /away" + handshake)
+        assert b" 418 " in connection.makefile("rb").readline()
+    # It is written when the view has noticed.
+    program.wait_for('"path": "/socket"')
+    assert program.stop() == 0
+    lines = [json.loads(line) for line in program.said if line.startswith("{")]
+    size = (tmp_path / "program.py").stat().st_size
+    assert {(line["method"], line["path"], line["status"], line["size"]) for line in lines} == {
+        ("GET", "/left", 499, 0),
+        ("POST", "/", 499, 0),
+        ("GET", "/file", 200, size),
+        ("GET", "/fails", 200, 5),
+        ("WEBSOCKET", "/socket", 101, 5),
+        # RSGI refuses without a body.
+        ("WEBSOCKET", "/away", 418, 2 if interface == "asgi" else 0),
+    }
+
+
 def test_the_prefix_needs_an_interface_that_has_it(serve: Serve) -> None:
     options = "--proxy-hops", "1", "--proxy-headers", "prefix"
     program = serve(*options, text=PROGRAM + ASYNC)
@@ -931,7 +1012,7 @@ def test_a_client_that_leaves_in_its_body(serve: Serve, interface: str) -> None:
         connection.sendall(b"POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n123")
         connection.shutdown(socket.SHUT_WR)
         assert b" 200 " not in connection.recv(1000).partition(b"\r\n")[0]
-    program.wait_for(r"POST /body (400|500)")
+    program.wait_for(r"POST /body (400|499)")
     assert program.post("/body", "12345").text == "body of 5"
     assert program.stop() == 0
     # Where the body is received before the view, there was no request.
@@ -1014,6 +1095,28 @@ def test_a_unix_socket(serve: Serve, tmp_path: Path) -> None:
             assert b'"1.1.1.1"' in answer.read()
     assert program.stop() == 0
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "interface"), [((), "asgi"), (("--interface", "rsgi"), "rsgi")]
+)
+def test_a_stream_that_fails_on_a_unix_socket(
+    serve: Serve, tmp_path: Path, options: tuple[str, ...], interface: str
+) -> None:
+    text = PROGRAM + ASYNC[: ASYNC.index("@app.websocket")] + FAILS
+    program = serve("--uds", "socket", "--graceful-timeout", "0", *options, text=text)
+    program.wait_for(f"Interface: {interface}")
+    program.wait_for("Running on unix:")
+    with closing(socket.socket(socket.AF_UNIX)) as connection:
+        connection.settimeout(PATIENCE)
+        connection.connect(str(tmp_path / "socket"))
+        connection.sendall(b"GET /fails HTTP/1.1\r\nHost: h\r\n\r\n")
+        program.wait_for("LookupError: in the middle")
+        assert program.stop() == 0
+        with connection.makefile("rb") as answer:
+            head, _, body = answer.read().partition(b"\r\n\r\n")
+        # Without what ends an answer of pieces.
+        assert (head[:12], body) == (b"HTTP/1.1 200", b"5\r\nbegun\r\n")
 
 
 def test_clients_with_certificates(serve: Serve, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,6 +30,8 @@ from carboy import (
     stream_with_context,
 )
 from carboy.files import span_of
+from carboy.server.front import Front
+from carboy.server.proxies import Proxies
 from streaming_servers import PATIENCE, SERVERS, Client, OnASGI, OnRSGI
 
 Connect = Callable[..., Client]
@@ -178,6 +181,18 @@ def test_a_stream_that_fails_is_cut_off_and_told_once(app, connect, stream, capl
     assert not [record for record in caplog.records if record.name.startswith(app.name)]
     assert app.ended == [("/", "NoneType"), ("/", "LookupError")]
     assert source.closed == 1
+
+
+def test_a_stream_is_broken_off_where_it_goes_also_if_a_proxy_names_the_client(app, stream):
+    stream(fails_after=1)
+    front = Front(proxies=Proxies(hops=1), when_reached=lambda: None)
+    behind: Any = SimpleNamespace(__rsgi__=front.rsgi(app))
+    # The port is the one of the proxy's connection, and another client may have it too.
+    with OnRSGI(behind, headers={"X-Forwarded-For": "192.0.2.1"}) as client:
+        client.read_all()
+        client.wait()
+        assert isinstance(client.error, LookupError)
+        assert client.is_broken_off
 
 
 def test_a_request_for_the_head_starts_no_stream(connect, stream):

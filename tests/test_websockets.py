@@ -564,6 +564,20 @@ def test_a_page_asked_for_at_a_websockets_url(app: Flask) -> None:
     assert client.get("/page").text == "page"
 
 
+def test_a_view_of_an_extension_takes_the_socket_from_the_server(app: Flask) -> None:
+    echo_at(app)
+    app.add_url_rule("/raw", "raw", lambda: request.environ["gunicorn.socket"], websocket=True)
+    client = app.test_client()
+    handshake = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    handed_out = {"gunicorn.socket": "a socket"}
+    answer = client.get("/raw", headers=handshake, environ_overrides=handed_out)
+    assert (answer.status_code, answer.text) == (200, "a socket")
+    assert client.get("/raw", headers=handshake).status_code == 501
+    # One of ours has no use for it.
+    answer = client.get("/echo", headers=handshake, environ_overrides=handed_out)
+    assert answer.status_code == 501
+
+
 def test_the_proxy_tells_where_it_can_be_used(app: Flask) -> None:
     @app.get("/")
     def page() -> str:
@@ -1927,6 +1941,18 @@ def test_the_test_client_does_not_wait_for_ever(app: Flask) -> None:
         ws.timeout = PATIENCE
     with pytest.raises(TimeoutError), client.websocket("/never", timeout=0.01):
         pass
+
+
+def test_the_test_client_sends_nothing_but_text_and_bytes(app: Flask) -> None:
+    @app.websocket("/echoed")
+    async def echoed() -> None:
+        await websocket.send(await websocket.receive())
+
+    with app.test_client().websocket("/echoed") as ws:
+        with pytest.raises(TypeError, match="A message is text or bytes, not int"):
+            ws.send(5)  # type: ignore[arg-type]
+        ws.send("hello")
+        assert ws.receive() == "hello"
 
 
 def test_the_test_client_sends_json_and_knows_why_it_ended(app: Flask) -> None:

@@ -860,9 +860,34 @@ def test_a_method_replaced_in_werkzeug_is_called(monkeypatch):
 
 def test_the_types_of_fields_are_werkzeugs():
     request = Request(create_environ("/?a=1", headers={"Cookie": "a=1"}))
-    assert type(request.args) is type(request.cookies) is ImmutableMultiDict
+    for fields in (request.args, request.cookies):
+        assert isinstance(fields, ImmutableMultiDict)
+        assert repr(fields) == "ImmutableMultiDict([('a', '1')])"
+        assert fields == ImmutableMultiDict({"a": "1"})
+    assert type(request.args.copy()) is MultiDict
     with pytest.raises(TypeError, match="immutable"):
         request.args["a"] = "2"
     assert request.args.copy() == MultiDict({"a": "1"})
     assert copy.copy(request.args) is request.args
     assert pickle.loads(pickle.dumps(request.args)) == request.args
+    assert type(pickle.loads(pickle.dumps(request.args))) is ImmutableMultiDict
+
+
+@pytest.mark.parametrize("key", ["a", "b", "none", "", 1, None])
+@pytest.mark.parametrize(
+    "options", [{}, {"default": 7}, {"type": int}, {"default": 7, "type": int}, {"type": str.upper}]
+)
+def test_fields_are_looked_up_as_werkzeugs_are(key: Any, options: dict[str, Any]) -> None:
+    query = "a=1&a=2&b=x&=empty"
+    ours = Request(create_environ(f"/?{query}")).args
+    theirs = werkzeug.wrappers.Request(create_environ(f"/?{query}")).args
+    assert type(theirs) is ImmutableMultiDict
+
+    def ask(fields: Any) -> tuple[Any, ...]:
+        try:
+            item: Any = fields[key]
+        except KeyError as error:
+            item = type(error), error.args
+        return item, fields.get(key, **options), fields.getlist(key), key in fields
+
+    assert ask(ours) == ask(theirs)

@@ -23,7 +23,7 @@ from werkzeug.exceptions import Aborter
 from werkzeug.routing import BuildError
 from werkzeug.utils import redirect as _wz_redirect
 
-from . import old_names
+from . import driver, old_names
 from . import typing as ft
 from .config import Config, ConfigAttribute
 from .ctx import RequestContext, _AppCtxGlobals, _default_template_ctx_processor, _sentinel
@@ -32,10 +32,11 @@ from .helpers import (
     get_debug_flag,
     get_load_dotenv,
 )
+from .hooks import hooks_for
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .legacy.attributes import OldApplication
 from .logging import create_logger
-from .pipeline import _STAGES, _outermost_first
+from .pipeline import _STAGES
 from .routing import Map, Rule
 from .scaffold import _endpoint_from_view_func, find_package, setupmethod
 from .serving import Serving
@@ -342,6 +343,7 @@ class Flask(OldApplication, Serving):
         if endpoint is None:
             endpoint = _endpoint_from_view_func(view_func)  # type: ignore[arg-type]
         stream_body = options.pop("stream_body", False)
+        speaks_websocket = options.pop("speaks_websocket", False)
         methods = options.pop("methods", None)
         if methods is None:
             methods = getattr(view_func, "methods", None) or ("GET",)
@@ -365,6 +367,8 @@ class Flask(OldApplication, Serving):
         rule_object = self.url_rule_class(rule, methods=methods, endpoint=endpoint, **options)
         rule_object.provide_automatic_options = provide_automatic_options  # type: ignore[attr-defined]
         rule_object.stream_body = stream_body  # type: ignore[attr-defined]
+        #: Whether the view uses our ``websocket``, and not the socket itself.
+        rule_object.speaks_websocket = speaks_websocket  # type: ignore[attr-defined]
         self.url_map.add(rule_object)
 
         if view_func is not None:
@@ -464,9 +468,10 @@ class Flask(OldApplication, Serving):
         ctx = _cv_ctx.get(None)
         req = None if ctx is None else ctx._request_ctx
         given = context.copy()
-        for name in _outermost_first(None if req is None else req.request.endpoint):
-            for processor in self.template_context_processors.get(name, ()):
-                context.update(self._call(processor))
+        endpoint = None if req is None else req.request.endpoint
+        for processors in hooks_for(self.template_context_processors, endpoint):
+            for processor in processors:
+                context.update(driver.call(self, processor))
         context.update(given)
 
     @setupmethod
@@ -643,8 +648,8 @@ class Flask(OldApplication, Serving):
         :param endpoint: the endpoint of the URL
         :param values: its values
         """
-        for name in _outermost_first(endpoint):
-            for add_defaults in self.url_default_functions.get(name, ()):
+        for functions in hooks_for(self.url_default_functions, endpoint):
+            for add_defaults in functions:
                 add_defaults(endpoint, values)
 
     def handle_url_build_error(
@@ -747,7 +752,7 @@ class Flask(OldApplication, Serving):
             installed = install(app, host=host, console=evalex, token=token, extra_script=script)
             return None if installed is None else installed.token
 
-        run_app(self, host, port, debugger=show_exceptions, **options)
+        run_app(self, host, int(port), debugger=show_exceptions, **options)
 
     def test_client(self, use_cookies: bool = True, **kwargs: Any) -> FlaskClient:
         """A client that sends requests to the application without a server.

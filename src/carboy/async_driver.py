@@ -14,23 +14,28 @@ import functools
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from inspect import CO_COROUTINE, iscoroutinefunction
-from types import CoroutineType
+from itertools import chain
+from types import CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from werkzeug.exceptions import HTTPException
 
-from .ctx import RequestContext
-from .globals import _cv_ctx
+from . import driver
+from .ctx import _MISSING, RequestContext, _new, _sentinel
+from .driver import METHODS_WITH_VIEWS, answers_options
+from .globals import _current_ctx, _pop_ctx, _push_ctx
+from .hooks import hooks_for
 from .loop import in_thread
-from .pipeline import _METHODS_WITH_VIEWS, _answers_options
 from .sessions import SecureCookieSessionInterface
 from .signals import (
     appcontext_popped,
+    appcontext_pushed,
     appcontext_tearing_down,
     request_finished,
     request_started,
     request_tearing_down,
 )
+from .wrappers.response import Ready
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -77,8 +82,24 @@ class LoopContext(RequestContext):
 
     @classmethod
     def _for(cls, app: Flask, asked: Asked) -> LoopContext:
-        self: LoopContext = cls._of(app, None)  # type: ignore[arg-type, assignment]
+        # As `_of` does, without a call more, and with the environment left out.
+        self = _new(cls)
+        self.app = app
         self.asked = asked
+        self._environ = None
+        self._request = None
+        self._found = None
+        self._made = None
+        self._of_threads = None
+        self.flashes = None
+        self._session = None
+        self._after = None
+        self._background = None
+        self._error = None
+        self._g = None
+        self._url_adapter = _sentinel
+        self._pushes = None
+        self._request_ctx = None
         return self
 
     @property
@@ -100,6 +121,8 @@ LoopContext.__name__ = RequestContext.__name__
 def is_async(func: object) -> bool:
     """Whether calling *func* gives a coroutine, as far as it can be told without calling it."""
     # As each request asks: iscoroutinefunction() takes ten times as long.
+    if type(func) is FunctionType:
+        return func.__code__.co_flags & CO_COROUTINE != 0
     if (code := getattr(func, "__code__", None)) is not None:
         return bool(code.co_flags & CO_COROUTINE)
     while isinstance(func, functools.partial):
@@ -113,7 +136,7 @@ async def respond(
     short: _Short,
     found: tuple[Rule, dict[str, Any]] | None,
     receive_body: Callable[[], Awaitable[None]] | None = None,
-) -> Response:
+) -> Response | Ready:
     """What ``app.respond(ctx)`` does, on the running loop.
 
     The caller must :func:`conclude` whatever happens.
@@ -125,7 +148,14 @@ async def respond(
     """
     try:
         asked = ctx.asked
-        ctx._enter()
+        # What `ctx._enter()` comes to for most requests.
+        token = _push_ctx(ctx)
+        ctx._pushes = (token, None)
+        outer: Any = token.old_value
+        if outer is _MISSING and not appcontext_pushed.receivers:
+            ctx._app_ctx = ctx._request_ctx = ctx
+        else:
+            ctx._settle(outer)
         if not short.lazy_sessions and ctx._session is None:
             await _plain(app, ctx, ctx._open_session)
         if (
@@ -138,9 +168,9 @@ async def respond(
             if (request := ctx._request) is not None:
                 request.url_rule, request.view_args = found
         elif app.url_map.has_own_converters:
-            await _plain(app, ctx, app._match, ctx, ctx.environ, short)
+            await _plain(app, ctx, driver.match, app, ctx, ctx.environ, short)
         else:
-            app._match(ctx, ctx.environ, short)
+            driver.match(app, ctx, ctx.environ, short)
         if not app._got_first_request:
             app._got_first_request = True
         rv: Any = None
@@ -158,32 +188,39 @@ async def respond(
                         app.raise_routing_exception(request)
                     rule, args = request.url_rule, request.view_args
                 if (
-                    asked.method not in _METHODS_WITH_VIEWS
+                    asked.method not in METHODS_WITH_VIEWS
                     and ctx.request.method == "OPTIONS"
-                    and _answers_options(rule)
+                    and answers_options(rule)
                 ):
                     rv = app.make_default_options_response()
                 else:
                     if receive_body is not None:
                         await receive_body()
-                    rv = short.view_functions[rule.endpoint](**args)
+                    view = short.view_functions[rule.endpoint]
+                    rv = view(**args) if args else view()
                     if type(rv) is CoroutineType:
                         rv = await rv
         except Exception as e:
             rv = await _handled(app, ctx, app.handle_user_exception, e)
-        if type(rv) is str:
-            response = short.of_text(rv)
-        elif type(rv) is dict:
-            response = app.json.response(rv)
-        else:
-            response = app.make_response(rv)
-            rv = None
-        if (
+        seen = (
             ctx._after is not None
             or app.after_request_funcs
             or ctx._session is not None
             or asked.has_cookies
-        ):
+        )
+        kind = type(rv)
+        if kind is str:
+            if not seen and short.content_type is not None and not request_finished.receivers:
+                return Ready(short.content_type, rv.encode())
+            response = short.of_text(rv)
+        elif kind is dict or kind is list:
+            if not seen and short.json is not None and not request_finished.receivers:
+                return Ready.of_json(short.json, rv)
+            response = app.json.response(rv)
+        else:
+            response = app.make_response(rv)
+            rv = None
+        if seen:
             response = await _process(app, ctx, response)
         if request_finished.receivers:
             await _plain(app, ctx, _send, request_finished, app, response)
@@ -211,12 +248,10 @@ def _send(signal: Any, app: Flask, response: Response | None = None) -> None:
 
 
 async def _preprocess(app: Flask, ctx: RequestContext) -> ft.ResponseReturnValue | None:
-    names = ctx._names or app._names_of(ctx)
-    hooks = [f for name in names for f in app.before_request_funcs.get(name, ())]
-    if any(app.url_value_preprocessors.get(name) for name in names) or not all(
-        map(is_async, hooks)
-    ):
-        return await _plain(app, ctx, app._preprocess, ctx)
+    endpoint = ctx._endpoint()
+    hooks = list(chain(*hooks_for(app.before_request_funcs, endpoint)))
+    if any(hooks_for(app.url_value_preprocessors, endpoint)) or not all(map(is_async, hooks)):
+        return await _plain(app, ctx, driver.preprocess, app, ctx)
     for hook in hooks:
         rv: Any = await hook()  # type: ignore[misc]
         if rv is not None:
@@ -227,16 +262,16 @@ async def _preprocess(app: Flask, ctx: RequestContext) -> ft.ResponseReturnValue
 async def _process(app: Flask, ctx: RequestContext, response: Response) -> Response:
     hooks: list[Callable[..., Any]] = list(ctx._after or ())
     if app.after_request_funcs:
-        for name in reversed(ctx._names or app._names_of(ctx)):
-            hooks.extend(reversed(app.after_request_funcs.get(name, ())))
+        lists = hooks_for(app.after_request_funcs, ctx._endpoint())
+        hooks.extend(reversed(list(chain(*lists))))
     if not all(map(is_async, hooks)):
-        return await _plain(app, ctx, app._process, ctx, response)
+        return await _plain(app, ctx, driver.process, app, ctx, response)
     for hook in hooks:
         response = await hook(response)
     if type(app.session_interface) is SecureCookieSessionInterface:
-        app._save_session(ctx, response)
+        driver.save_session(app, ctx, response)
     else:
-        await _plain(app, ctx, app._save_session, ctx, response)
+        await _plain(app, ctx, driver.save_session, app, ctx, response)
     return response
 
 
@@ -270,7 +305,7 @@ def conclude_quietly(app: Flask, ctx: RequestContext) -> bool:
         or ctx._request is not None
         or pushes[1] is not None
         or ctx._app_ctx is not ctx
-        or _cv_ctx.get() is not ctx
+        or _current_ctx() is not ctx
         or ctx._of_threads is not None
         or app.teardown_request_funcs
         or app.teardown_appcontext_funcs
@@ -279,7 +314,7 @@ def conclude_quietly(app: Flask, ctx: RequestContext) -> bool:
         or appcontext_popped.receivers
     ):
         return False
-    _cv_ctx.reset(pushes[0])
+    _pop_ctx(pushes[0])
     ctx._forget()
     return True
 
@@ -292,7 +327,7 @@ async def conclude(app: Flask, ctx: RequestContext) -> None:
     pushes = ctx._pushes
     if pushes is None:
         return
-    if pushes[1] is not None or ctx._app_ctx is not ctx or _cv_ctx.get() is not ctx:
+    if pushes[1] is not None or ctx._app_ctx is not ctx or _current_ctx() is not ctx:
         ctx.pop(error)
         return
     try:
@@ -314,7 +349,7 @@ async def conclude(app: Flask, ctx: RequestContext) -> None:
             # It holds the request's context, which holds it.
             if ctx._of_threads is not None:
                 ctx._of_threads = None
-            _cv_ctx.reset(pushes[0])
+            _pop_ctx(pushes[0])
             if appcontext_popped.receivers:
                 ctx._request_ctx = None
                 appcontext_popped.send(app, _async_wrapper=app.ensure_sync)
@@ -322,13 +357,10 @@ async def conclude(app: Flask, ctx: RequestContext) -> None:
 
 
 async def _teardown(app: Flask, ctx: RequestContext, error: BaseException | None) -> None:
-    hooks = [
-        hook
-        for name in reversed(ctx._names or app._names_of(ctx))
-        for hook in reversed(app.teardown_request_funcs.get(name, ()))
-    ]
+    lists = hooks_for(app.teardown_request_funcs, ctx._endpoint())
+    hooks = list(chain(*lists))[::-1]
     if request_tearing_down.receivers or not all(map(is_async, hooks)):
-        await _plain(app, ctx, app._teardown, ctx, error)
+        await _plain(app, ctx, driver.teardown, app, ctx, error)
         return
     for hook in hooks:
         await hook(error)  # type: ignore[misc]

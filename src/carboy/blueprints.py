@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from . import old_names
 from . import typing as ft
 from .ctx import _sentinel
 from .legacy.attributes import OldBlueprint
@@ -448,3 +449,9 @@ class Blueprint(OldBlueprint, Scaffold):
     ) -> None:
         """Register *f* as a global; the same as :meth:`app_template_global`."""
         self.record_once(lambda s: s.app.add_template_global(f, name))
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
+
+    def __getattr__(name: str) -> Any:
+        return old_names.find(__name__, name)

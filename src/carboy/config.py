@@ -85,8 +85,11 @@ class Config(dict[str, Any]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {super().__repr__()}>"
 
+    if TYPE_CHECKING:
+        # `typing.get_type_hints` of a subclass would not find the class of a higher layer.
+        _app: Callable[[], Flask | None] | None
     #: The application in which settings of earlier lines of Flask take effect.
-    _app: Callable[[], Flask | None] | None = None
+    _app = None
 
     def __missing__(self, key: str) -> Any:
         if key in old_names.SETTINGS:

@@ -6,8 +6,8 @@ Must not know: protocols, requests, servers.
 How it works: Granian keeps all that it is given over RSGI in memory while a client does not read,
 and lets an answer of pieces that fails in its midst end as if it was whole. But a socket that is
 full cannot be written to, and one that is shut down ends no answer in order. The socket is found
-among the files of the process by the client's port. Where there is none, as behind a proxy on a
-Unix socket, nothing happens.
+among the files of the process by the client's port. Where there is none, as on a Unix socket,
+nothing happens.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ _FILES: Final = "/dev/fd"
 
 #: How long the server's own thread is given to fill the room that there is, in seconds.
 _A_MOMENT: Final = 0.001
+
+#: How long it is given to send what it has, before a connection is broken off.
+_A_WHILE: Final = 0.1
 
 
 def find(host: str, port: str) -> socket.socket | None:
@@ -66,16 +69,25 @@ def _peer_of(number: int) -> tuple[str, int] | None:
     return peer[:2] if isinstance(peer, tuple) else None
 
 
-def break_off(host: str, port: str) -> None:
-    """Have the connection of a client end visibly too early.
+def break_off(host: str, port: str, answer: object) -> bool:
+    """Have the connection of a client end visibly too early, soon: what was given to the server
+    before, the head of the answer above all, is to be sent.
 
     :param host: as of :func:`find`
     :param port: as of :func:`find`
+    :param answer: what is kept until then, as the server ends the answer when nobody has it
+    :returns: whether there is such a connection
     """
-    if (connection := find(host, port)) is not None:
-        # The client may be quicker.
-        with connection, suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
+    if (connection := find(host, port)) is None:
+        return False
+    asyncio.get_running_loop().call_later(_A_WHILE, _shut_down, connection, answer)
+    return True
+
+
+def _shut_down(connection: socket.socket, answer: object) -> None:
+    # The client may be quicker.
+    with connection, suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 async def taken(connection: socket.socket) -> None:

@@ -34,8 +34,9 @@ from werkzeug.exceptions import NotImplemented as HTTPNotImplemented
 from werkzeug.routing import WebsocketMismatch
 
 from . import old_names
-from .globals import _cv_ctx
+from .globals import _current_ctx, _pop_ctx, _push_ctx
 from .signals import appcontext_popped, appcontext_pushed
+from .typing import AfterRequestCallable
 
 if TYPE_CHECKING:
     from contextvars import Context
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
     from .app import Flask
     from .sessions import SessionMixin
-    from .typing import AfterRequestCallable
     from .wrappers import Request
 
 P = ParamSpec("P")
@@ -61,6 +61,18 @@ _Pushes: TypeAlias = "tuple[Token[AppContext], _Pushes] | None"
 
 _new: Final = object.__new__
 _MISSING: Final = Token.MISSING
+
+
+#: Under which names servers hand out the socket of a connection.
+_SOCKETS: Final = ("werkzeug.socket", "gunicorn.socket", "eventlet.input")
+
+
+def _takes_socket(rule: Rule, environ: WSGIEnvironment) -> bool:
+    """Whether the view of a WebSocket speaks the protocol itself, as those of extensions do."""
+    return not getattr(rule, "speaks_websocket", False) and (
+        any(name in environ for name in _SOCKETS)
+        or environ.get("SERVER_SOFTWARE", "").startswith("gevent")
+    )
 
 
 class _AppCtxGlobals:
@@ -107,7 +119,7 @@ class _AppCtxGlobals:
         return iter(self.__dict__)
 
     def __repr__(self) -> str:
-        ctx = _cv_ctx.get(None)
+        ctx = _current_ctx(None)
         return object.__repr__(self) if ctx is None else f"<flask.g of {ctx.app.name!r}>"
 
 
@@ -128,13 +140,15 @@ class AppContext:
         "app",
     )
 
-    app: Flask
-    _g: _AppCtxGlobals | None
-    _url_adapter: MapAdapter | None
-    _pushes: _Pushes
-    #: What is visible while this context is the innermost one.
-    _app_ctx: AppContext
-    _request_ctx: RequestContext | None
+    # `typing.get_type_hints` of a subclass would not find classes of higher layers.
+    if TYPE_CHECKING:
+        app: Flask
+        _g: _AppCtxGlobals | None
+        _url_adapter: MapAdapter | None
+        _pushes: _Pushes
+        #: What is visible while this context is the innermost one.
+        _app_ctx: AppContext
+        _request_ctx: RequestContext | None
 
     def __init__(self, app: Flask) -> None:
         self.app = app
@@ -171,7 +185,7 @@ class AppContext:
 
     def push(self) -> None:
         """Make this the active context."""
-        token = _cv_ctx.set(self)
+        token = _push_ctx(self)
         self._pushes = (token, self._pushes)
         self._app_ctx = self
         self._see(token.old_value)
@@ -186,7 +200,7 @@ class AppContext:
             dropped, and this one is popped all the same
         """
         last = self._is_last_pop()
-        if _cv_ctx.get(None) is not self:
+        if _current_ctx(None) is not self:
             return self._pop_covered(exc)
         try:
             if last:
@@ -210,8 +224,8 @@ class AppContext:
 
     def _pop_covered(self, exc: BaseException | None) -> None:
         """:meth:`pop` when others were pushed and not popped since: they are dropped."""
-        ctx = _cv_ctx.get(None)
-        _cv_ctx.set(self)
+        ctx = _current_ctx(None)
+        _push_ctx(self)
         self.pop(exc)
         kind = "request" if isinstance(self, RequestContext) else "app"
         raise AssertionError(f"Popped wrong {kind} context. ({ctx!r} instead of {self!r})")
@@ -219,7 +233,7 @@ class AppContext:
     def _reset(self) -> None:
         assert self._pushes is not None
         token, self._pushes = self._pushes
-        _cv_ctx.reset(token)
+        _pop_ctx(token)
 
     def _teardown_app(self, exc: BaseException | None) -> None:
         self.app.do_teardown_appcontext(sys.exc_info()[1] if exc is _sentinel else exc)
@@ -252,34 +266,33 @@ class RequestContext(AppContext):
         "_error",
         "_found",
         "_made",
-        "_names",
+        "_of_threads",
         "_request",
         "_session",
         "environ",
         "flashes",
     )
 
-    #: The WSGI environment of the request.
-    environ: WSGIEnvironment
-    #: The request object, once somebody has asked for it.
-    _request: Request | None
-    #: The rule that matched, with its arguments.
-    _found: tuple[Rule, dict[str, Any]] | None
-    flashes: list[tuple[str, str]] | None
-    _session: SessionMixin | None
-    _after: list[AfterRequestCallable[Any]] | None
-    #: What is to run when the request has been answered: functions with their arguments.
-    _background: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] | None
-    #: The keys of the registries that concern the endpoint, once they are known.
-    _names: tuple[str | None, ...] | None
-    #: The application context that was pushed for this one, if it could not be its own.
-    _made: AppContext | None
-    #: What the teardown functions are told when the request is over.
-    _error: BaseException | None
+    if TYPE_CHECKING:
+        #: The WSGI environment of the request.
+        environ: WSGIEnvironment
+        #: The request object, once somebody has asked for it.
+        _request: Request | None
+        #: The rule that matched, with its arguments.
+        _found: tuple[Rule, dict[str, Any]] | None
+        flashes: list[tuple[str, str]] | None
+        _session: SessionMixin | None
+        _after: list[AfterRequestCallable[Any]] | None
+        #: What is to run when the request has been answered: functions with their arguments.
+        _background: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] | None
+        #: The application context that was pushed for this one, if it could not be its own.
+        _made: AppContext | None
+        #: What the teardown functions are told when the request is over.
+        _error: BaseException | None
+        #: Where its plain functions run that have to leave a loop.
+        _of_threads: Context | None
     #: Whether a view that is a class may give a coroutine, for it is awaited.
     awaited = False
-    #: Where its plain functions run that have to leave a loop.
-    _of_threads: Context | None = None
 
     def __init__(
         self,
@@ -293,7 +306,7 @@ class RequestContext(AppContext):
         self._request = app.request_class(environ) if request is None else request
         self._found = None
         self._made = None
-        self._names = None
+        self._of_threads = None
         self.flashes = None
         self._session = session
         self._after = None
@@ -317,7 +330,7 @@ class RequestContext(AppContext):
         self._request = None
         self._found = None
         self._made = None
-        self._names = None
+        self._of_threads = None
         self.flashes = None
         self._session = None
         self._after = None
@@ -408,7 +421,9 @@ class RequestContext(AppContext):
         try:
             self._found = adapter.match(return_rule=True)  # type: ignore[assignment]
             request.url_rule, request.view_args = self._found  # type: ignore[misc]
-            if request.url_rule.websocket and not hasattr(request, "subprotocol"):
+            if request.url_rule.websocket and not (
+                hasattr(request, "subprotocol") or _takes_socket(request.url_rule, self.environ)
+            ):
                 raise HTTPNotImplemented(
                     "This server does not carry WebSockets. Serve the application with"
                     " 'carboy serve', or as 'app.asgi' on an ASGI server."
@@ -437,11 +452,13 @@ class RequestContext(AppContext):
         again = self._pushes
         if again is None and self.app._makes_own_contexts:
             self._make_app_ctx()
-        token = _cv_ctx.set(self)
+        token = _push_ctx(self)
         self._pushes = (token, again)
-        if again is not None:
-            return
-        outer = token.old_value
+        if again is None:
+            self._settle(token.old_value)
+
+    def _settle(self, outer: Any) -> None:
+        """Find the application context that goes with this one, pushed upon *outer*."""
         # A task that outlives its request still has that for its context.
         if outer is _MISSING or outer._pushes is None:
             if appcontext_pushed.receivers:
@@ -458,7 +475,7 @@ class RequestContext(AppContext):
 
     def _make_app_ctx(self) -> None:
         """Push what an overridden ``app.app_context`` makes, to borrow it."""
-        outer = _cv_ctx.get(None)
+        outer = _current_ctx(None)
         if outer is None or outer._app_ctx.app is not self.app:
             self._made = self.app.app_context()
             self._made.push()
@@ -478,7 +495,7 @@ class RequestContext(AppContext):
     @contextmanager
     def _again(self) -> Iterator[None]:
         """Come back to a request that has been answered, with its ``g`` and its session."""
-        token = _cv_ctx.set(self)
+        token = _push_ctx(self)
         g = self._g
         self._pushes = (token, self._pushes)
         if hasattr(self, "_app_ctx"):  # It was borrowed, and is still there.
@@ -501,7 +518,7 @@ class RequestContext(AppContext):
         last = self._is_last_pop()
         if exc is _sentinel:
             exc = sys.exc_info()[1]
-        if _cv_ctx.get(None) is not self:
+        if _current_ctx(None) is not self:
             return self._pop_covered(exc)
         if not last:
             return self._reset()
@@ -563,7 +580,7 @@ class RequestContext(AppContext):
 
 
 def _request_ctx_for(function: str) -> RequestContext:
-    ctx = _cv_ctx.get(None)
+    ctx = _current_ctx(None)
     if ctx is None or ctx._request_ctx is None:
         raise RuntimeError(
             f"{function!r} can only be used when a request"
@@ -617,13 +634,13 @@ async def _within(ctx: RequestContext, awaitable: Awaitable[R]) -> R:
 
 def has_request_context() -> bool:
     """Whether ``request`` and ``session`` can be used here."""
-    ctx = _cv_ctx.get(None)
+    ctx = _current_ctx(None)
     return ctx is not None and ctx._request_ctx is not None
 
 
 def has_app_context() -> bool:
     """Whether ``current_app`` and ``g`` can be used here."""
-    return _cv_ctx.get(None) is not None
+    return _current_ctx(None) is not None
 
 
 def _default_template_ctx_processor() -> dict[str, Any]:
@@ -632,7 +649,7 @@ def _default_template_ctx_processor() -> dict[str, Any]:
     The session stays a proxy, one of the environment's globals: using it is what tells that the
     answer depends on it.
     """
-    ctx = _cv_ctx.get(None)
+    ctx = _current_ctx(None)
     if ctx is None:
         return {}
     values: dict[str, Any] = {"g": ctx._app_ctx.g}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.routing import RequestRedirect
 
+from . import old_names
 from .globals import _cv_ctx
 
 if TYPE_CHECKING:
@@ -161,3 +162,9 @@ def _settings(loader: BaseLoader) -> Iterator[str]:
             yield from (f"  - {item}" for item in value)
         elif isinstance(value, (str, int, float, bool)):
             yield f"{name}: {value!r}"
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
+
+    def __getattr__(name: str) -> Any:
+        return old_names.find(__name__, name)

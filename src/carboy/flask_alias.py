@@ -19,9 +19,10 @@ from importlib.abc import ExecutionLoader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-#: Which package of Carboy stands for which of Flask's, the more particular one first: what
+#: Which module of Carboy stands for which of Flask's, the more particular one first: what
 #: follows the name is kept.
 PACKAGES = {
+    "flask._compat": "carboy.legacy.compat",
     "flask.sansio": "carboy",
     "flask": "carboy",
 }

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from werkzeug.local import LocalProxy
 
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from .wrappers.websocket import WebSocket
 
 _cv_ctx: ContextVar[AppContext] = ContextVar("carboy.ctx")
+
+# For modules that import them: Python makes a method of an imported object anew for each call.
+_current_ctx: Final = _cv_ctx.get
+_push_ctx: Final = _cv_ctx.set
+_pop_ctx: Final = _cv_ctx.reset
 
 _no_app_msg = """\
 Working outside of application context.

@@ -215,11 +215,12 @@ def get_flashed_messages(
 def _prepare_send_file_kwargs(**kwargs: Any) -> dict[str, Any]:
     if not old_names.FILE_ARGUMENTS.keys().isdisjoint(kwargs):
         kwargs = old_names.new_file_arguments(kwargs)
+    environ = _find_request_ctx().request.environ
     app = _find_app()
     if kwargs.get("max_age") is None:
         kwargs["max_age"] = app.get_send_file_max_age
     kwargs.update(
-        environ=_find_request_ctx().request.environ,
+        environ=environ,
         use_x_sendfile=app.config["USE_X_SENDFILE"],
         response_class=app.response_class,
         _root_path=app.root_path,
@@ -278,6 +279,8 @@ def send_from_directory(
     :param kwargs: for :func:`send_file`
     :raises werkzeug.exceptions.NotFound: there is no such file, or it is not below *directory*
     """
+    # Flask says first that the application is missing.
+    _find_app()
     return files.send_from_directory(  # type: ignore[return-value]
         directory, path, **_prepare_send_file_kwargs(**kwargs)
     )

@@ -133,10 +133,17 @@ def waiting_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def wait_here() -> asyncio.AbstractEventLoop:
-    """Have :func:`run` lead to the running loop from the threads that this context goes to."""
+    """:func:`lead_to` the running loop."""
     loop = asyncio.get_running_loop()
-    _waiting_loop.set(loop)
+    # A server that has said so for all its requests spares each of them half of the time.
+    if _waiting_loop.get() is not loop:
+        _waiting_loop.set(loop)
     return loop
+
+
+def lead_to(loop: asyncio.AbstractEventLoop) -> None:
+    """Have :func:`run` lead to *loop* from the threads that this context goes to."""
+    _waiting_loop.set(loop)
 
 
 async def in_own_thread(func: Callable[..., T], /, **kwargs: Any) -> T:

@@ -14,20 +14,18 @@ How it works::
     conclude   teardown → pop                                        always, whatever happened
 
 The hooks to call follow from the endpoint: those of the application and of the blueprints whose
-names it begins with. They are read from the public registries at each request, so there is
-nothing to invalidate; a registry that is empty costs a truth test.
+names it begins with. They are read from the public registries at each request; a registry that is
+empty costs a truth test.
 
 ``respond`` runs the same stages in one function as long as none is overridden, which is found
 out once, and again after an attribute of the application was set. The differential tests run
-both ways.
+both ways. An answer that nobody is to see before it is sent does not become a ``Response``.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import lru_cache
-from itertools import accumulate
+from collections.abc import Callable, Coroutine
 from threading import RLock
 from types import CoroutineType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
@@ -38,29 +36,28 @@ from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
 )
-from werkzeug.routing import RequestRedirect, RoutingException
+from werkzeug.routing import MapAdapter, RequestRedirect, RoutingException
 
-from . import answers
+from . import answers, driver
 from .ctx import AppContext, RequestContext, _sentinel
-from .globals import _cv_ctx, _find_request_ctx
+from .driver import answers_options, run
+from .globals import _find_request_ctx
+from .json.provider import DefaultJSONProvider
 from .routing import Map
 from .scaffold import Scaffold
-from .sessions import must_save_unopened, opens_on_demand
+from .sessions import opens_on_demand
 from .signals import (
-    appcontext_popped,
     appcontext_tearing_down,
     got_request_exception,
     request_finished,
     request_started,
-    request_tearing_down,
 )
 from .wrappers import Request, Response
+from .wrappers.response import Ready
 
 if TYPE_CHECKING:
     import logging
     from wsgiref.types import WSGIEnvironment
-
-    from werkzeug.routing import MapAdapter
 
     from . import typing as ft
     from .config import Config
@@ -88,12 +85,6 @@ _STAGES: Final = (
     "inject_url_defaults",
 )
 
-#: The methods that are a view's own business.
-_METHODS_WITH_VIEWS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-
-#: Hosts that were found valid and are not looked at again; more than this many are not kept.
-_MAX_KNOWN_HOSTS: Final = 1000
-
 
 # An attribute that is set while an application is examined must not be overlooked.
 _examining: Final = RLock()
@@ -103,8 +94,11 @@ class _Short:
     """What the short way uses of an application, looked up once; see ``Pipeline._examine``."""
 
     __slots__ = (
+        "content_type",
         "find",
         "hosts",
+        "is_direct",
+        "json",
         "lazy_sessions",
         "of_text",
         "view_functions",
@@ -115,9 +109,21 @@ class _Short:
         self.find = app.url_map.find
         self.lazy_sessions = app._has_lazy_sessions
         self.of_text = Response._quickly(app.response_class)
+        #: The header of text that need not become a response; ``None`` if all of it must.
+        self.content_type = Ready._content_type_for(app.response_class)
+        #: Makes the JSON that need not become one.
+        self.json = (
+            app.json
+            if self.content_type is not None
+            and isinstance(app.json, DefaultJSONProvider)
+            and type(app.json).response is DefaultJSONProvider.response
+            else None
+        )
         self.view_functions = app.view_functions
         #: Whether there is middleware, or another callable in the place of the WSGI callable.
         self.wrapped = _method(app, "wsgi_app") is not app._plain["wsgi_app"]
+        #: Whether nobody but the application itself has an answer to a request.
+        self.is_direct = not self.wrapped and app._debugger is None
         #: The ``Host`` headers that were found valid and need no second look.
         self.hosts: set[str | None] = set()
 
@@ -177,6 +183,7 @@ class Pipeline(Scaffold):
             self.request_class,
             self.response_class,
             self.response_class.default_mimetype,
+            self.response_class.default_status,
             self.session_interface,
             opens_on_demand(self.session_interface),
         )
@@ -266,159 +273,6 @@ class Pipeline(Scaffold):
     def _begin_background(self, tasks: list[Any]) -> None:
         raise NotImplementedError
 
-    # The driver
-
-    def open_request(self, environ: WSGIEnvironment) -> RequestContext:
-        """The context for :meth:`respond`: what ``request_context`` returns.
-
-        :param environ: a WSGI environment
-        """
-        if (self._short or self._the_short_way()) is None:
-            return self.request_context(environ)
-        return RequestContext._of(self, environ)  # type: ignore[arg-type]
-
-    def respond(self, ctx: RequestContext) -> Response:
-        """Push *ctx* and answer its request; errors become responses where they may.
-
-        The caller must :meth:`conclude` whatever happens, when the response has been sent.
-
-        :param ctx: the context of the request, not yet pushed
-        :raises Exception: one that is to propagate, as in debug mode without a debugger
-        """
-        try:
-            short = self._short
-            if short is None:
-                ctx.push()
-                return self.full_dispatch_request()
-            # From here on `ctx.push()` and `full_dispatch_request()` in one, without a call for
-            # each stage: half of the time that a small view takes in all.
-            ctx._enter()
-            if not short.lazy_sessions and ctx._session is None:
-                ctx._open_session()
-            environ = ctx.environ
-            self._match(ctx, environ, short)
-            if not self._got_first_request:
-                self._got_first_request = True
-            rv: Any = None
-            try:
-                if request_started.receivers:
-                    request_started.send(self, _async_wrapper=self.ensure_sync)
-                if self.before_request_funcs or self.url_value_preprocessors:
-                    rv = self._preprocess(ctx)
-                if rv is None:
-                    request = ctx._request
-                    if request is None:
-                        rule, args = ctx._found  # type: ignore[misc]
-                    else:
-                        # A hook may have put something else into it.
-                        if request.routing_exception is not None:
-                            self.raise_routing_exception(request)
-                        rule, args = request.url_rule, request.view_args
-                    if (
-                        environ["REQUEST_METHOD"] not in _METHODS_WITH_VIEWS
-                        and ctx.request.method == "OPTIONS"
-                        and _answers_options(rule)
-                    ):
-                        rv = self.make_default_options_response()
-                    else:
-                        rv = short.view_functions[rule.endpoint](**args)
-                        if type(rv) is CoroutineType:
-                            rv = _run(rv)
-            except Exception as e:
-                rv = self.handle_user_exception(e)
-            if type(rv) is str:
-                response = short.of_text(rv)
-            elif type(rv) is dict:
-                response = self.json.response(rv)
-            else:
-                response = self.make_response(rv)
-                # An error whose traceback leads to this frame would keep itself alive.
-                rv = None
-            if (
-                ctx._after is not None
-                or self.after_request_funcs
-                or ctx._session is not None
-                or "HTTP_COOKIE" in environ
-            ):
-                response = self._process(ctx, response)
-            if request_finished.receivers:
-                request_finished.send(self, _async_wrapper=self.ensure_sync, response=response)
-            return response
-        except Exception as e:
-            ctx._error = e
-            return self.handle_exception(e)
-        except BaseException as e:
-            ctx._error = e
-            raise
-
-    def _match(self, ctx: RequestContext, environ: WSGIEnvironment, short: _Short) -> None:
-        """``ctx.match_request()`` without an adapter, where the map can do without."""
-        if (
-            environ.get("HTTP_HOST") in short.hosts
-            and "HTTP_UPGRADE" not in environ
-            and self.config["TRUSTED_HOSTS"] is None
-        ):
-            path: str = environ.get("PATH_INFO", "")
-            if not path.isascii():
-                path = path.encode("latin-1").decode(errors="replace")
-            method: str = environ["REQUEST_METHOD"]
-            try:
-                ctx._found = short.find(path, method)
-                if ctx._found is not None:
-                    if (request := ctx._request) is not None:
-                        # A session interface has had it made already.
-                        request.url_rule, request.view_args = ctx._found
-                    return
-            except HTTPException as e:
-                # A method in small letters is the adapter's to understand.
-                if method.isupper():
-                    ctx.request.routing_exception = e
-                    return
-        ctx.match_request()
-        if ctx.url_adapter is not None and len(short.hosts) < _MAX_KNOWN_HOSTS:
-            short.hosts.add(environ.get("HTTP_HOST"))
-
-    def conclude(self, ctx: RequestContext) -> None:
-        """End the request: run the teardown functions and pop *ctx*, if it was pushed."""
-        error = ctx._error
-        if error is not None and self.should_ignore_error(error):
-            error = None
-        if "werkzeug.debug.preserve_context" in ctx.environ:
-            ctx.environ["werkzeug.debug.preserve_context"](ctx)
-        pushes = ctx._pushes
-        if pushes is None:
-            return
-        if (
-            self._short is None
-            or pushes[1] is not None
-            or ctx._app_ctx is not ctx
-            or _cv_ctx.get() is not ctx
-        ):
-            ctx.pop(error)
-            return
-        # What follows is `ctx.pop(error)`, without the calls for which there is no work: they
-        # take a third of the time that a small view takes in all.
-        try:
-            if self.teardown_request_funcs or request_tearing_down.receivers:
-                self._teardown(ctx, error)
-            request = ctx._request
-            if request is not None:
-                if "files" in request.__dict__:
-                    request.close()
-                if (e := request.routing_exception) is not None:
-                    # Its traceback leads to frames that hold the request, which holds it.
-                    e.__traceback__ = None
-        finally:
-            if (
-                self.teardown_appcontext_funcs
-                or appcontext_tearing_down.receivers
-                or appcontext_popped.receivers
-            ):
-                ctx._leave(error)
-            else:
-                _cv_ctx.reset(pushes[0])
-                ctx._forget()
-
     # The stages
 
     def full_dispatch_request(self) -> Response:
@@ -441,32 +295,7 @@ class Pipeline(Scaffold):
 
         :returns: the first value that is not ``None``; it is the answer, without the view
         """
-        return self._preprocess(_find_request_ctx())
-
-    def _names_of(self, ctx: RequestContext) -> tuple[str | None, ...]:
-        ctx._names = names = _outermost_first(ctx._endpoint())
-        return names
-
-    def _preprocess(self, ctx: RequestContext) -> ft.ResponseReturnValue | None:
-        rv: Any
-        names = ctx._names or self._names_of(ctx)
-        if self.url_value_preprocessors:
-            request = ctx.request
-            for name in names:
-                for preprocess in self.url_value_preprocessors.get(name, ()):
-                    preprocess(request.endpoint, request.view_args)
-        if self.before_request_funcs:
-            # `self._call(before)`, without a call more for each hook; so in the next two.
-            plain = self._short is not None
-            funcs = self.before_request_funcs
-            for name in names:
-                for before in funcs.get(name, ()):
-                    rv = before() if plain else self.ensure_sync(before)()
-                    if type(rv) is CoroutineType:
-                        rv = _run(rv)
-                    if rv is not None:
-                        return rv  # type: ignore[no-any-return]
-        return None
+        return driver.preprocess(self, _find_request_ctx())
 
     def dispatch_request(self) -> ft.ResponseReturnValue:
         """Call the view of the current request, or raise what went wrong in routing.
@@ -477,12 +306,12 @@ class Pipeline(Scaffold):
         if request.routing_exception is not None:
             self.raise_routing_exception(request)
         rule = request.url_rule
-        if request.method == "OPTIONS" and _answers_options(rule):
+        if request.method == "OPTIONS" and answers_options(rule):
             return self.make_default_options_response()
         view = self.ensure_sync(self.view_functions[rule.endpoint])  # type: ignore[union-attr]
         rv: Any = view(**request.view_args)  # type: ignore[arg-type]
         # Of what does not look like an async function: a wrapper, or an object.
-        return _run(rv) if type(rv) is CoroutineType else rv  # type: ignore[no-any-return]
+        return run(rv) if type(rv) is CoroutineType else rv  # type: ignore[no-any-return]
 
     def finalize_request(
         self,
@@ -511,32 +340,7 @@ class Pipeline(Scaffold):
         :param response: what is to be sent
         :returns: the response to send, *response* or another
         """
-        return self._process(_find_request_ctx(), response)
-
-    def _process(self, ctx: RequestContext, response: Response) -> Response:
-        for after in ctx._after or ():
-            response = self._call(after, response)
-        if self.after_request_funcs:
-            plain = self._short is not None
-            funcs = self.after_request_funcs
-            for name in (ctx._names or self._names_of(ctx))[::-1]:
-                for after in funcs[name][::-1] if name in funcs else ():
-                    rv: Any = after(response) if plain else self.ensure_sync(after)(response)
-                    response = _run(rv) if type(rv) is CoroutineType else rv
-        # Without a cookie there is no session but one that somebody asked for.
-        if ctx._session is not None or "HTTP_COOKIE" in ctx.environ or not self._has_lazy_sessions:
-            self._save_session(ctx, response)
-        return response
-
-    def _save_session(self, ctx: RequestContext, response: Response) -> None:
-        interface = self.session_interface
-        session = ctx._session
-        if session is None and self._opens_sessions_lazily():
-            if not must_save_unopened(interface, self, ctx.request):  # type: ignore[arg-type]
-                return
-            session = ctx._open_session()
-        if not interface.is_null_session(session):
-            interface.save_session(self, session, response)  # type: ignore[arg-type]
+        return driver.process(self, _find_request_ctx(), response)
 
     def do_teardown_request(
         self,
@@ -546,20 +350,8 @@ class Pipeline(Scaffold):
 
         :param exc: the exception that ended the request; the one being handled when left out
         """
-        self._teardown(_find_request_ctx(), sys.exc_info()[1] if exc is _sentinel else exc)
-
-    def _teardown(self, ctx: RequestContext, exc: BaseException | None) -> None:
-        if self.teardown_request_funcs:
-            plain = self._short is not None
-            rv: Any
-            funcs = self.teardown_request_funcs
-            for name in (ctx._names or self._names_of(ctx))[::-1]:
-                for teardown in funcs[name][::-1] if name in funcs else ():
-                    rv = teardown(exc) if plain else self.ensure_sync(teardown)(exc)
-                    if type(rv) is CoroutineType:
-                        _run(rv)
-        if request_tearing_down.receivers:
-            request_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)
+        exc = sys.exc_info()[1] if exc is _sentinel else exc
+        driver.teardown(self, _find_request_ctx(), exc)
 
     def do_teardown_appcontext(
         self,
@@ -572,7 +364,7 @@ class Pipeline(Scaffold):
         if exc is _sentinel:
             exc = sys.exc_info()[1]
         for teardown in reversed(self.teardown_appcontext_funcs):
-            self._call(teardown, exc)
+            driver.call(self, teardown, exc)
         if appcontext_tearing_down.receivers:
             appcontext_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)
 
@@ -653,7 +445,7 @@ class Pipeline(Scaffold):
         handler = self._find_error_handler(e, _find_request_ctx().request.blueprints)
         if handler is None:
             raise e
-        return self._call(handler, e)  # type: ignore[no-any-return]
+        return driver.call(self, handler, e)  # type: ignore[no-any-return]
 
     def handle_http_exception(self, e: HTTPException) -> HTTPException | ft.ResponseReturnValue:
         """Answer an HTTP error with its handler; without one it is its own answer.
@@ -664,7 +456,7 @@ class Pipeline(Scaffold):
             return e
         handler = self._find_error_handler(e, _find_request_ctx().request.blueprints)
         if handler is not None:
-            return self._call(handler, e)  # type: ignore[no-any-return]
+            return driver.call(self, handler, e)  # type: ignore[no-any-return]
         return e if self._debugger is None else self._debugger.explained(e)
 
     def trap_http_exception(self, e: Exception) -> bool:
@@ -703,7 +495,7 @@ class Pipeline(Scaffold):
         answer: Any = InternalServerError(original_exception=e)
         handler = self._find_error_handler(answer, _find_request_ctx().request.blueprints)
         if handler is not None:
-            answer = self._call(handler, answer)
+            answer = driver.call(self, handler, answer)
         else:
             answer = answers.problem(self, _find_request_ctx().environ) or answer  # type: ignore[arg-type]
         return self.finalize_request(answer, from_error_handler=True)
@@ -723,44 +515,17 @@ class Pipeline(Scaffold):
 
         return self.async_to_sync(func) if iscoroutinefunction(func) else func
 
-    def async_to_sync(
-        self, func: Callable[..., CoroutineType[Any, Any, Any]]
-    ) -> Callable[..., Any]:
+    def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
         """A plain function that runs the coroutine function *func* and waits for its result."""
         from functools import update_wrapper
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return _run(func(*args, **kwargs))
+            return run(func(*args, **kwargs))
 
         return update_wrapper(wrapper, func)
-
-    def _call(self, func: Callable[..., Any], *args: Any) -> Any:
-        """``self.ensure_sync(func)(*args)``, which looks at the result rather than at *func*."""
-        rv = func(*args) if self._short is not None else self.ensure_sync(func)(*args)
-        return _run(rv) if type(rv) is CoroutineType else rv
-
-
-def _run(coroutine: CoroutineType[Any, Any, Any]) -> Any:
-    # asyncio takes as long to import as all of this; only async programs pay for it.
-    from .loop import run
-
-    return run(coroutine)
 
 
 def _method(obj: object, name: str) -> object:
     """The function behind the method *name* of *obj*, wherever it is overridden."""
     method = getattr(obj, name)
     return getattr(method, "__func__", method)
-
-
-# Bounded: a program may build URLs for endpoints that a client names.
-@lru_cache(maxsize=4096)
-def _outermost_first(endpoint: str | None) -> tuple[str | None, ...]:
-    """The keys of the registries that concern *endpoint*: ``None`` for the application, then
-    the blueprint and those it is nested in, from the outside in."""
-    names = [] if endpoint is None else endpoint.split(".")[:-1]
-    return (None, *accumulate(names, "{}.{}".format))
-
-
-def _answers_options(rule: object) -> bool:
-    return bool(getattr(rule, "provide_automatic_options", False))

@@ -21,13 +21,14 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 
 from .globals import current_app
 from .helpers import get_root_path, send_from_directory
+from .hooks import Hooks
+from .wrappers import Response
 
 if TYPE_CHECKING:
     from jinja2 import BaseLoader
 
     from . import typing as ft
     from .cli import AppGroup
-    from .wrappers import Response
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,28 +95,26 @@ class Scaffold:
             dict[int | None, dict[type[Exception], ft.ErrorHandlerCallable]],
         ] = defaultdict(lambda: defaultdict(dict))
         self.before_request_funcs: dict[ft.AppOrBlueprintKey, list[ft.BeforeRequestCallable]] = (
-            defaultdict(list)
+            Hooks()
         )
         self.before_websocket_funcs: dict[ft.AppOrBlueprintKey, list[ft.BeforeRequestCallable]] = (
-            defaultdict(list)
+            Hooks()
         )
         self.after_websocket_funcs: dict[ft.AppOrBlueprintKey, list[ft.AfterWebSocketCallable]] = (
-            defaultdict(list)
+            Hooks()
         )
         self.after_request_funcs: dict[ft.AppOrBlueprintKey, list[ft.AfterRequestCallable[Any]]] = (
-            defaultdict(list)
+            Hooks()
         )
-        self.teardown_request_funcs: dict[ft.AppOrBlueprintKey, list[ft.TeardownCallable]] = (
-            defaultdict(list)
-        )
+        self.teardown_request_funcs: dict[ft.AppOrBlueprintKey, list[ft.TeardownCallable]] = Hooks()
         self.template_context_processors: dict[
             ft.AppOrBlueprintKey, list[ft.TemplateContextProcessorCallable]
-        ] = defaultdict(list)
+        ] = Hooks()
         self.url_value_preprocessors: dict[
             ft.AppOrBlueprintKey, list[ft.URLValuePreprocessorCallable]
-        ] = defaultdict(list)
+        ] = Hooks()
         self.url_default_functions: dict[ft.AppOrBlueprintKey, list[ft.URLDefaultCallable]] = (
-            defaultdict(list)
+            Hooks()
         )
 
     def __repr__(self) -> str:
@@ -258,7 +257,14 @@ class Scaffold:
         :param options: ``endpoint`` and what else ``werkzeug.routing.Rule`` takes
         """
         register: Callable[[Any], Any] = self._method_route(
-            "GET", rule, {"provide_automatic_options": False, **options, "websocket": True}
+            "GET",
+            rule,
+            {
+                "provide_automatic_options": False,
+                **options,
+                "websocket": True,
+                "speaks_websocket": True,
+            },
         )
         return register
 

@@ -36,6 +36,9 @@ class Serving(Pipeline):
     #: Something is to run before the first request, and no server has said that it begins.
     _awaits_start = False
 
+    #: Which requests on a loop have taken so long that their clients are watched.
+    _watches: Any = None
+
     wsgi_app = wsgi_app
 
     def __call__(

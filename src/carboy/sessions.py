@@ -318,7 +318,7 @@ def opens_on_demand(interface: SessionInterface) -> bool:
     )
 
 
-def must_save_unopened(interface: SessionInterface, app: Flask, request: Request) -> bool:
+def must_save_unopened(interface: SessionInterface, app: Flask, cookies: str) -> bool:
     """Whether a session that nobody asked for must be opened and saved all the same.
 
     It must when the request has a session cookie and permanent sessions are refreshed by
@@ -326,14 +326,9 @@ def must_save_unopened(interface: SessionInterface, app: Flask, request: Request
 
     :param interface: an interface that :func:`opens_on_demand`
     :param app: the application
-    :param request: the request
+    :param cookies: the header ``Cookie``
     """
-    header = request.environ.get("HTTP_COOKIE")
-    return bool(
-        header
-        and app.config["SESSION_REFRESH_EACH_REQUEST"]
-        and interface.get_cookie_name(app) in header
-    )
+    return app.config["SESSION_REFRESH_EACH_REQUEST"] and interface.get_cookie_name(app) in cookies
 
 
 @lru_cache(maxsize=64)

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.exceptions import Forbidden
 
-from . import async_driver
+from . import async_driver, driver
 from .ctx import RequestContext
+from .hooks import hooks_for
 from .loop import in_own_thread
 from .pipeline import _method
 from .sessions import SecureCookieSessionInterface
@@ -234,8 +235,8 @@ async def _dispatch(app: Flask, ctx: RequestContext, websocket: Either) -> Any:
         websocket.__class__ = classes_for(app.request_class)[1]  # type: ignore[arg-type]
         websocket.__dict__["_loop"] = asyncio.get_running_loop()
     websocket._fields = lambda: _session_fields(app, ctx)
-    for name in ctx._names or app._names_of(ctx):
-        for before in app.before_websocket_funcs.get(name, ()):
+    for hooks in hooks_for(app.before_websocket_funcs, ctx._endpoint()):
+        for before in hooks:
             if (rv := await _call(app, ctx, before)) is not None:
                 return rv
     if not plain:
@@ -259,8 +260,8 @@ def _is_async(view: Callable[..., Any]) -> bool:
 
 
 async def _after(app: Flask, ctx: RequestContext) -> None:
-    for name in reversed(ctx._names or app._names_of(ctx)):
-        for after in reversed(app.after_websocket_funcs.get(name, ())):
+    for hooks in reversed(hooks_for(app.after_websocket_funcs, ctx._endpoint())):
+        for after in reversed(hooks):
             try:
                 await _call(app, ctx, after)
             except Exception as e:
@@ -278,8 +279,8 @@ async def _session_fields(app: Flask, ctx: RequestContext) -> Fields:
     response = app.response_class()
     kept = len(response.headers)
     if type(app.session_interface) is SecureCookieSessionInterface:
-        app._save_session(ctx, response)
+        driver.save_session(app, ctx, response)
     else:
-        await async_driver._plain(app, ctx, app._save_session, ctx, response)
+        await async_driver._plain(app, ctx, driver.save_session, app, ctx, response)
     # Nothing varies: what a WebSocket says is not cached.
     return [field for field in list(response.headers)[kept:] if field[0] != "Vary"]

@@ -164,9 +164,18 @@ class TestWebSocket:
         background_loop().call_soon_threadsafe(self._channel.to_app.put_nowait, message)
 
     def send(self, message: Message) -> None:
-        """Send a message, text or bytes."""
+        """Send a message, text or bytes.
+
+        :raises WebSocketClosed: the connection is closed
+        :raises TypeError: it is neither
+        """
         if self.closed is not None:
             raise self.closed
+        if not isinstance(message, str | bytes):
+            raise TypeError(
+                f"A message is text or bytes, not {type(message).__name__}."
+                " send_json() takes everything that JSON can hold."
+            )
         self._put(message)
 
     def send_json(self, data: Any) -> None:

@@ -84,10 +84,6 @@ INTENDED: dict[str, Intended] = {
         "The context that is gone already is not popped again.",
         flask="LookupError",
     ),
-    "contexts: probe_sending_a_file_outside_of_every_context": Intended(
-        "The application is what is missing first.",
-        carboy="Working outside of application context",
-    ),
     "blueprints: probe_what_a_blueprint_knows": Intended(
         "The variables that every template has are added once, by the application.",
         flask="[None], [], [], []]",

@@ -46,7 +46,8 @@ else:
         request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[Program]:
         """The application that the test module names in ``APP``, a file of ``apps/``, served by
-        ``flask run`` in an empty folder (also in ``DATA``, for what it stores)."""
+        ``flask run``, or the command in ``SERVE``, in an empty folder (also in ``DATA``, for what
+        it stores)."""
         folder = tmp_path_factory.mktemp("program")
         with starting() as start:
             environment = {"DATA": str(folder), **getattr(request.module, "ENVIRONMENT", {})}
@@ -62,9 +63,9 @@ else:
                     ).wait()
                     == 0
                 )
-            yield start(
-                FLASK, "--app", str(APPS / request.module.APP), "run", folder=folder, **environment
-            )
+            serve = getattr(request.module, "SERVE", ("run",))
+            app = str(APPS / request.module.APP)
+            yield start(FLASK, "--app", app, *serve, folder=folder, **environment)
 
     @pytest.fixture
     def visitor(program: Program) -> Iterator[Visitor]:

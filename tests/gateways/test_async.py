@@ -108,6 +108,18 @@ def test_hooks_of_both_kinds_in_any_order(app: Flask, ask: Ask, kinds: str, is_a
     ]
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+def test_async_preprocessors_of_urls(app: Flask, ask: Ask, is_async: bool) -> None:
+    @app.url_value_preprocessor  # type: ignore[arg-type]
+    async def take(endpoint: str | None, values: dict[str, Any] | None) -> None:
+        assert values is not None
+        await asyncio.sleep(0)
+        g.lang = values.pop("lang")
+
+    app.add_url_rule("/<lang>/x", "x", turned(lambda: g.lang, is_async))
+    assert run(ask("/de/x")).text == "de"
+
+
 @pytest.mark.parametrize("hook_is_async", [False, True])
 @pytest.mark.parametrize("view_is_async", [False, True])
 def test_a_hook_that_answers(

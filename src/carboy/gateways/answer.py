@@ -15,7 +15,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, closing
 from functools import partial
-from inspect import CO_COROUTINE
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from werkzeug.exceptions import HTTPException
@@ -28,6 +27,7 @@ from ..signals import appcontext_popped, appcontext_pushed
 from ..views import MethodView, View
 from ..wrappers import Response
 from ..wrappers.async_body import AsyncBody
+from ..wrappers.response import Ready
 from .exchange import (
     ClientGone,
     Exchange,
@@ -82,11 +82,24 @@ def answer(app: Flask, exchange: Exchange) -> Coroutine[Any, Any, None]:
 
     :raises Exception: what the application raises instead of answering
     """
-    view, found = _find_view(app, exchange)
     short = app._short
-    if view.is_async and short is not None and not exchange.may_have_body:
-        return _on_loop(app, exchange, short, view, found, None)
-    return _with_body(app, exchange, view, found)
+    if (
+        short is not None
+        and short.is_direct
+        and not exchange.may_have_body
+        and not appcontext_pushed.receivers
+        and not appcontext_popped.receivers
+        and not app.url_map.has_own_converters
+    ):
+        # What `_find_view()` comes to for most requests.
+        find = short.find
+        try:
+            found = find(exchange.path, exchange.method)
+        except HTTPException:
+            return _on_loop(app, exchange, short, _ASYNC, None, None)
+        if found is not None and async_driver.is_async(short.view_functions.get(found[0].endpoint)):
+            return _on_loop(app, exchange, short, _ASYNC, found, None)
+    return _with_body(app, exchange, *_find_view(app, exchange))
 
 
 async def _with_body(
@@ -148,12 +161,7 @@ def _find_view(app: Flask, exchange: Exchange) -> tuple[Known, tuple[Rule, dict[
     view = app.view_functions.get(rule.endpoint)
     if view is None or (app._debugger is not None and app._debugger.answers(path)):
         return _PLAIN, None
-    if (
-        # As is_async() does, which is asked for what is no plain function.
-        code.co_flags & CO_COROUTINE
-        if (code := getattr(view, "__code__", None)) is not None
-        else async_driver.is_async(view)
-    ):
+    if async_driver.is_async(view):
         return (_ASYNC_STREAM if streams_body else _ASYNC), found
     is_class = hasattr(view, "view_class") and _awaits(view, exchange.method)
     return Known(is_class, streams_body, is_class), found
@@ -199,13 +207,13 @@ async def _on_loop(
     body: IO[bytes] | None,
 ) -> None:
     ctx = async_driver.LoopContext._for(app, exchange)
-    if view.is_class:
+    if view is not _ASYNC and view.is_class:
         ctx.awaited = True
     receive = None
     if body is not None and isinstance(body, UnfinishedBody) and not view.streams_body:
         receive = partial(_receive_more, exchange, ctx, body)
     loop = wait_here()
-    watches: _Watches | None = app.__dict__.get("_watches")
+    watches: _Watches | None = app._watches
     if watches is None or watches.loop is not loop:
         watches = app.__dict__["_watches"] = _Watches(loop)
     if not watches.looks:
@@ -229,11 +237,11 @@ async def _on_loop(
         if left:
             return
         # A hook may have returned something else.
-        if (
-            isinstance(response, Response)
-            and (whole := response._at_hand(exchange.method)) is not None
-        ):
-            await exchange.send_whole(*whole)
+        if (type(response) is Ready or isinstance(response, Response)) and (
+            whole := response._at_hand(exchange.method)
+        ) is not None:
+            if (sending := exchange.send_whole(*whole)) is not None:
+                await sending
             return
         start: list[tuple[int, Fields]] = []
         pieces = response(exchange.environ, _start_response(start))
@@ -270,7 +278,8 @@ async def _send(
     app: Flask, exchange: Exchange, status: int, fields: Fields, body: Iterable[bytes]
 ) -> None:
     if type(body) is list and len(body) == 1:
-        await exchange.send_whole(status, fields, body[0])
+        if (sending := exchange.send_whole(status, fields, body[0])) is not None:
+            await sending
     elif type(body) is AsyncBody:
         await _send_pieces(app, exchange, status, fields, body)
     elif (span := span_of(body)) is not None and await exchange.send_file(status, fields, span):

@@ -11,7 +11,13 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..websocket_driver import serve
-from ..wrappers.websocket import ABNORMAL, NO_STATUS, WebSocketClosed
+from ..wrappers.websocket import (
+    ABNORMAL,
+    BEFORE_OR_ELSEWHERE,
+    NO_STATUS,
+    WebSocketClosed,
+    warn_of_loss,
+)
 from .answer import answer
 from .exchange import ClientGone, Fields, below, decoded, environ_of
 
@@ -193,6 +199,9 @@ class _WebSocket:
 
     async def accept(self, subprotocol: str | None, fields: Fields) -> None:
         await self._open()
+        server = type(getattr(self._receive, "__self__", None)).__module__
+        if fields and server.startswith("granian."):
+            warn_of_loss(f"the header {fields[0][0]!r}", "Granian", BEFORE_OR_ELSEWHERE)
         message = {"type": "websocket.accept", "subprotocol": subprotocol}
         await self._send({**message, "headers": _encoded(fields)})
 
@@ -205,6 +214,8 @@ class _WebSocket:
         start = {"type": "websocket.http.response.start", "status": status}
         await self._send({**start, "headers": _encoded(fields)})
         await self._send({"type": "websocket.http.response.body", "body": body})
+        # uvicorn takes note of it in another task, and logs an error if this one ends before.
+        await asyncio.sleep(0)
 
     async def receive(self) -> str | bytes:
         message = await self._receive()

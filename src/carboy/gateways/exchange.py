@@ -8,7 +8,7 @@ Must not know: any one protocol; routes, hooks, sessions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from io import SEEK_END, BufferedReader, BytesIO, RawIOBase
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
@@ -63,8 +63,11 @@ class Exchange(Asked, Protocol):
     async def gone(self) -> None:
         """Return when the client has left."""
 
-    async def send_whole(self, status: int, fields: Fields, body: bytes) -> None:
-        """Answer with a body that is at hand."""
+    def send_whole(self, status: int, fields: Fields, body: bytes) -> Awaitable[None] | None:
+        """Answer with a body that is at hand.
+
+        :returns: what is left to be awaited, if anything
+        """
 
     async def start(self, status: int, fields: Fields) -> None:
         """Begin an answer of pieces."""

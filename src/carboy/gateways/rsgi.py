@@ -7,13 +7,17 @@ Must not know: routes, hooks, sessions.
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .. import connections
 from ..websocket_driver import serve
-from ..wrappers.websocket import ABNORMAL, WebSocketClosed
+from ..wrappers.websocket import (
+    ABNORMAL,
+    BEFORE_OR_ELSEWHERE,
+    WebSocketClosed,
+    warn_of_loss,
+)
 from .answer import answer
 from .exchange import ClientGone, Fields, decoded, environ_of, latin1
 
@@ -31,6 +35,9 @@ _NOTICE: Final = 0.05
 
 #: After how many bytes of an answer to wait until the client has caught up.
 _MAX_AHEAD: Final = 1024 * 1024
+
+#: What waits for clients to give up on answers that have failed.
+_held: Final[set[asyncio.Future[None]]] = set()
 
 
 class Headers(Protocol):
@@ -90,14 +97,15 @@ class _HTTP:
         path = scope.path
         self.path = path if path.isascii() else decoded(path)
         headers = scope.headers
-        self.host = scope.authority or ",".join(headers.get_all("host")) or None
+        hosts = headers.get_all("host")
+        self.host = scope.authority or (hosts[0] if len(hosts) == 1 else ",".join(hosts)) or None
         self.has_cookies = "cookie" in headers
         self.upgrades = "upgrade" in headers
         length = headers.get("content-length")
         self.may_have_body = (
             length != "0"
             if length is not None
-            else "transfer-encoding" in headers or scope.http_version[0] > "1"
+            else "transfer-encoding" in headers or scope.http_version > "1.1"
         )
 
     @property
@@ -152,7 +160,7 @@ class _HTTP:
     async def gone(self) -> None:
         await self._protocol.client_disconnect()
 
-    async def send_whole(self, status: int, fields: Fields, body: bytes) -> None:
+    def send_whole(self, status: int, fields: Fields, body: bytes) -> None:
         self._protocol.response_bytes(status, fields, body)
 
     async def start(self, status: int, fields: Fields) -> None:
@@ -180,10 +188,19 @@ class _HTTP:
         self._transport = None
 
     async def break_off(self) -> None:
-        connections.break_off(*self._client())
+        if not connections.break_off(*self._client(), self._transport):
+            # Who is on a Unix socket has to give up: the answer would seem to be whole.
+            waiting = asyncio.ensure_future(self._hold(self._transport))
+            _held.add(waiting)
+            waiting.add_done_callback(_held.discard)
+
+    async def _hold(self, transport: object) -> None:
+        await self.gone()
 
     def _client(self) -> tuple[str, str]:
-        return _host_and_port(self.environ["rsgi.scope"].client)
+        scope = self._scope
+        # Whom a proxy names as the client is not who is connected.
+        return _host_and_port(getattr(scope, "peer", scope.client))
 
     async def send_file(self, status: int, fields: Fields, span: Span) -> bool:
         path, start, end, whole = span
@@ -211,14 +228,10 @@ class _WebSocket:
         self.environ["HTTP_CONNECTION"] = "upgrade"
 
     async def accept(self, subprotocol: str | None, fields: Fields) -> None:
-        if subprotocol is not None or fields:
-            what = "a subprotocol" if subprotocol is not None else f"the header {fields[0][0]!r}"
-            warnings.warn(
-                f"A WebSocket was to be accepted with {what}, which RSGI does not carry, so the"
-                " client does not get it. Serve with '--interface asgi'.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+        if subprotocol is not None:
+            warn_of_loss("a subprotocol", "RSGI", "Serve with '--interface asgi'.")
+        if fields:
+            warn_of_loss(f"the header {fields[0][0]!r}", "RSGI", BEFORE_OR_ELSEWHERE)
         self._transport = await self._protocol.accept()
 
     async def refuse(self, status: int, fields: Fields, body: bytes) -> None:

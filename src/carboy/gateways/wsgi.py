@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ..driver import conclude, open_request, respond
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -26,10 +28,10 @@ def wsgi_app(
     :param start_response: called with the status line and the headers
     :returns: the parts of the body
     """
-    ctx = self.open_request(environ)
+    ctx = open_request(self, environ)
     try:
-        return self.respond(ctx)(environ, start_response)
+        return respond(self, ctx)(environ, start_response)
     finally:
-        self.conclude(ctx)
+        conclude(self, ctx)
         if ctx._background is not None:
             self._begin_background(ctx._background)

@@ -238,7 +238,10 @@ class DefaultJSONProvider(JSONProvider):
         :param kwargs: the items of a dictionary
         :raises TypeError: there are arguments of both kinds
         """
-        obj = self._prepare_response_obj(args, kwargs)
+        text = self._text(self._prepare_response_obj(args, kwargs))
+        return self._app.response_class(text, mimetype=self.mimetype)
+
+    def _text(self, obj: Any) -> str:
+        """The body of the response to be made of *obj*."""
         compact = not self._app.config["DEBUG"] if self.compact is None else self.compact
-        text = self.dumps(obj, **(_COMPACT if compact else _INDENTED))
-        return self._app.response_class(f"{text}\n", mimetype=self.mimetype)
+        return f"{self.dumps(obj, **(_COMPACT if compact else _INDENTED))}\n"

@@ -61,6 +61,7 @@ class Map(routing.Map):
         )
         self._matcher = TreeMatcher(merge_slashes)
         self._exact: dict[str, Rule] = {}
+        self._exact_too: dict[str, tuple[Rule, ...]] = {}
         self._entrance = State()
         self._top: State | None = None
         self._builders: dict[Any, tuple[PathBuilder, ...]] = {}
@@ -138,6 +139,7 @@ class Map(routing.Map):
                     self._redirecting.add(endpoint)
             self._unsorted.clear()
             self._exact = matcher.tree.exact
+            self._exact_too = matcher.tree.exact_too
             entrance = matcher.tree.entrance
             self._entrance = entrance or State()
             self._top = None if entrance is None else entrance.static[""]
@@ -159,8 +161,12 @@ class Map(routing.Map):
         if self._remap:
             self.update()
         rule = self._exact.get(path)
-        if rule is not None and (rule.methods is None or method in rule.methods):
-            return rule, {}
+        if rule is not None:
+            if rule.methods is None or method in rule.methods:
+                return rule, {}
+            for rule in self._exact_too.get(path, ()):
+                if rule.methods is None or method in rule.methods:
+                    return rule, {}
 
         # Where the first possibility at each part leads to a rule, no other can win.
         parts = path.split("/")
@@ -176,23 +182,21 @@ class Map(routing.Map):
                     break
         else:
             part = ""
-            if state.leaves:
-                leaf = state.leaves[0]
+            for leaf in state.leaves:
                 rule = leaf.rule
-                methods = rule.methods
-                if (
-                    leaf.direct is not None
-                    and (methods is None or method in methods)
-                    and not (self._redirecting and rule.endpoint in self._redirecting)
-                ):
-                    arguments: dict[str, Any] = {}
-                    try:
-                        for name, convert, position in leaf.direct:
-                            text = parts[position]
-                            arguments[name] = text if convert is None else convert(text)
-                        return rule, arguments
-                    except ValueError:
-                        pass
+                if rule.methods is not None and method not in rule.methods:
+                    continue
+                direct = leaf.direct
+                if direct is None or (self._redirecting and rule.endpoint in self._redirecting):
+                    break
+                arguments: dict[str, Any] = {}
+                try:
+                    for name, convert, position in direct:
+                        text = parts[position]
+                        arguments[name] = text if convert is None else convert(text)
+                    return rule, arguments
+                except ValueError:
+                    break
         if part and state is self._top and not state.ways:
             # No rule begins with this part, and a redirect would not change it.
             raise NotFound

@@ -195,6 +195,8 @@ class Tree:
         self._root = State()
         #: The rules that match a path of the domain as it stands, and take no arguments.
         self.exact: dict[str, Rule] = {}
+        #: Further ones with other methods, in the order in which they are tried.
+        self.exact_too: dict[str, tuple[Rule, ...]] = {}
         #: Where a search for a path of the domain may begin.
         self.entrance: State | None = None
 
@@ -229,11 +231,13 @@ class Tree:
 
         leaf = Leaf(rule, positions)
         state.leaves.append(leaf)
-        if state.leaves[0] is leaf and not leaf.special and not rule.arguments:
+        if not any(leaf.special or leaf.rule.arguments for leaf in state.leaves):
             domain, *parts = map(str, pieces)
             path = "/".join(parts)
-            if domain == self.domain and path.startswith("/") and path[1:2] != "/":
-                self.exact[path] = rule
+            if domain != self.domain or not path.startswith("/") or path[1:2] == "/":
+                return
+            if self.exact.setdefault(path, rule) is not rule:
+                self.exact_too[path] = (*self.exact_too.get(path, ()), rule)
 
     def _find_entrance(self) -> State | None:
         """The state that the domain leads to, where nothing else can match it.

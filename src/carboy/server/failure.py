@@ -41,17 +41,23 @@ PAGE = """\
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark }}
-body {{ font: 1rem/1.5 system-ui, sans-serif; margin: auto; max-width: 70rem; padding: 2rem 1rem }}
-h1 {{ font-size: 1.25rem; margin: 0 }}
-.said {{ color: light-dark(#b3261e, #ffb4ab); font-size: 1.1rem; overflow-wrap: anywhere }}
-pre {{ background: light-dark(#f3f3f3, #222); border-radius: .4rem; overflow: auto; padding: 1rem }}
+body {{ background: light-dark(#f6f4ef, #16171a); color: light-dark(#1d1c1a, #e9e6e0);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
+  margin: auto; max-width: 64rem; padding: 2.25rem 1.5rem }}
+h1 {{ color: light-dark(#b3261e, #ff8a7a); font-size: 1.15rem; margin: 0 }}
+.said {{ font-size: 1.55rem; font-weight: 600; line-height: 1.3; margin: .25rem 0 1.5rem;
+  overflow-wrap: anywhere }}
+pre {{ background: light-dark(#fffefb, #1e2024); border: 1px solid light-dark(#e2ded4, #33363c);
+  border-radius: 9px; font: .83rem/1.6 ui-monospace, Menlo, Consolas, monospace; overflow: auto;
+  padding: 1rem }}
+.advice {{ color: light-dark(#6a665e, #a09b92) }}
 </style>
 </head>
 <body>
 <h1>{title}</h1>
 <p class="said">{last}</p>
 <pre tabindex="0">{text}</pre>
-<p>{advice}</p>
+<p class="advice">{advice}</p>
 </body>
 </html>
 """

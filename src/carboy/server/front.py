@@ -19,10 +19,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from werkzeug.exceptions import InternalServerError
+
 from .access_log import AccessLines, target
 from .proxies import Proxies
 from .slow_bodies import SlowBodies
-from .wsgi import ResponseTaker, WSGICallback, last_on_connection
+from .wsgi import FAILED, ResponseTaker, WSGICallback, last_on_connection, logger
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -32,8 +34,9 @@ if TYPE_CHECKING:
     RSGI = Callable[[Any, Any], Awaitable[None]]
     ASGI = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
-#: The status that is logged for a request that was not answered.
-UNANSWERED = 500
+#: The status that is logged for a request that was not answered, because the application failed,
+#: and for one whose client left before it was, as nginx has it.
+UNANSWERED, LEFT = 500, 499
 
 
 class Front:
@@ -163,19 +166,25 @@ class Front:
             ends = self.closing and scope.http_version.startswith("1")
             seen: _HTTPProtocol | _WebsocketProtocol = _HTTPProtocol(protocol, ends)
         else:
-            seen = _WebsocketProtocol(protocol)
+            seen = _WebsocketProtocol(protocol, counts=self.log is not None)
         try:
             if scope.proto == "http":
                 await call(scope, seen)
             else:
                 await self._until_hung_up(call(scope, seen))
+            seen.status = seen.status or LEFT
+        except Exception:
+            if seen.status or scope.proto != "http":
+                raise
+            seen.response_bytes(*_failed(scope.method, scope.path))
         finally:
             if self.log is not None:
                 client = scope.client.rpartition(":")[0].strip("[]")
                 method = scope.method if scope.proto == "http" else "WEBSOCKET"
                 shown = target(scope.path.encode(errors="replace"), scope.query_string)
                 seconds = perf_counter() - started
-                self.log.write(client, method, shown, seen.status, seconds, seen.size)
+                status = seen.status or UNANSWERED
+                self.log.write(client, method, shown, status, seconds, seen.size)
 
     async def _until_hung_up(self, serving: Awaitable[None]) -> None:
         task = asyncio.current_task()
@@ -214,24 +223,37 @@ class Front:
         self, call: ASGI, scope: dict[str, Any], receive: Any, send: Any
     ) -> None:
         started = perf_counter()
-        status, size = UNANSWERED, 0
+        status = size = 0
+        start: dict[str, Any] = {}
         ends = self.closing and scope["type"] == "http" and scope["http_version"].startswith("1")
 
         async def observed(message: dict[str, Any]) -> None:
-            nonlocal status, size
+            nonlocal status, size, start
             kind = message["type"]
             if kind == "http.response.start":
-                status = message["status"]
                 if ends:
                     message = {**message, "headers": _last(message.get("headers", ()))}
-            elif kind == "http.response.body":
+                # Granian sends it with the first piece, and a 500 if there never is one.
+                start = message
+            elif kind in ("http.response.body", "websocket.http.response.body"):
+                status = start["status"]
                 size += len(message.get("body", b""))
+            elif kind == "http.response.pathsend":
+                # The server reads the file; what is said about its length is all there is to know.
+                status, size = (
+                    start["status"],
+                    int(dict(start["headers"]).get(b"content-length", b"0")),
+                )
+            elif kind == "websocket.send":
+                if self.log is not None:
+                    text = message.get("text")
+                    size += len(message["bytes"] if text is None else text.encode())
             elif kind == "websocket.accept":
                 status = 101
-            elif kind == "websocket.close" and status == UNANSWERED:
-                status = 403
+            elif kind == "websocket.close":
+                status = status or 403
             elif kind == "websocket.http.response.start":
-                status = message["status"]
+                start = message
             await send(message)
 
         try:
@@ -239,6 +261,11 @@ class Front:
                 await call(scope, receive, observed)
             else:
                 await self._until_hung_up(call(scope, receive, observed))
+            status = status or LEFT
+        except Exception:
+            if start or scope["type"] != "http":
+                raise
+            await _send_whole(observed, *_failed(scope["method"], scope["path"]))
         finally:
             if self.log is not None:
                 client = (scope.get("client") or ("",))[0]
@@ -246,11 +273,20 @@ class Front:
                     scope["path"].encode(errors="replace"), scope["query_string"].decode("latin-1")
                 )
                 method = scope["method"] if scope["type"] == "http" else "WEBSOCKET"
-                self.log.write(client, method, shown, status, perf_counter() - started, size)
+                seconds = perf_counter() - started
+                self.log.write(client, method, shown, status or UNANSWERED, seconds, size)
 
 
 async def _nothing() -> None:
     """There is nothing more to do."""
+
+
+def _failed(method: str, path: str) -> tuple[int, Headers, bytes]:
+    """The answer in the place of the one that the application failed to give; it is logged why."""
+    logger.exception(FAILED, {"REQUEST_METHOD": method, "PATH_INFO": path})
+    error = InternalServerError()
+    headers = [(name.lower(), value) for name, value in error.get_headers()]
+    return 500, headers, error.get_body().encode()
 
 
 async def _send_whole(send: Any, status: int, headers: Headers, body: bytes) -> None:
@@ -273,7 +309,7 @@ class _HTTPProtocol:
     def __init__(self, protocol: Any, ends: bool) -> None:
         self._protocol = protocol
         self._ends = ends
-        self.status = UNANSWERED
+        self.status = 0
         self.size = 0
 
     def __call__(self) -> Any:
@@ -318,9 +354,9 @@ class _HTTPProtocol:
 
 
 class _Transport:
-    """Where the pieces of an answer go."""
+    """Where the pieces of an answer go, or the messages of a WebSocket."""
 
-    def __init__(self, transport: Any, protocol: _HTTPProtocol) -> None:
+    def __init__(self, transport: Any, protocol: _HTTPProtocol | _WebsocketProtocol) -> None:
         self._transport = transport
         self._protocol = protocol
 
@@ -333,18 +369,27 @@ class _Transport:
         await self._transport.send_str(data)
 
 
-class _WebsocketProtocol:
-    """A WebSocket's connection under RSGI, on which is seen whether it was accepted."""
+class _Messages(_Transport):
+    def receive(self) -> Any:
+        return self._transport.receive()
 
-    def __init__(self, protocol: Any) -> None:
+
+class _WebsocketProtocol:
+    """A WebSocket's connection under RSGI, on which is seen whether it was accepted.
+
+    :param counts: whether to count the bytes of the messages that are sent
+    """
+
+    def __init__(self, protocol: Any, counts: bool) -> None:
         self._protocol = protocol
-        self.status = UNANSWERED
+        self._counts = counts
+        self.status = 0
         self.size = 0
 
     async def accept(self, *args: Any) -> Any:
         transport = await self._protocol.accept(*args)
         self.status = 101
-        return transport
+        return _Messages(transport, self) if self._counts else transport
 
     def close(self, status: int | None = None) -> Any:
         if self.status != 101:

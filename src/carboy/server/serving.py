@@ -52,6 +52,9 @@ STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 #: How many seconds a connection may take that was about to be made when others took over.
 LATECOMERS = 0.05
 
+#: How many seconds pass between two looks at whether the WebSockets are closed.
+LOOK = 0.01
+
 
 def serve(
     application: Any,
@@ -160,6 +163,10 @@ class _Server:
 
         def hang_up() -> None:
             loop.call_soon_threadsafe(front.hang_up)
+            # Granian cuts off what has not been told that it is over.
+            end = time.monotonic() + GRACE
+            while front.websockets and time.monotonic() < end:
+                time.sleep(LOOK)
 
         def wait(requested: threading.Event) -> None:
             _wait(requested)

@@ -110,9 +110,10 @@ def _interface(application: Any, settings: Settings) -> str:
     wanted = settings.interface
     needs_prefix = settings.proxies is not None and "prefix" in settings.proxies.headers
     if wanted == "auto":
-        # RSGI carries neither the subprotocol of a WebSocket nor why it was closed.
-        talks = getattr(application, "has_websockets", False)
-        on_loop = "asgi" if needs_prefix or talks else "rsgi"
+        # RSGI carries neither the subprotocol of a WebSocket nor why it was closed. It does not
+        # tell how much of an answer the client has taken, and on a Unix socket nothing else does.
+        needs_asgi = getattr(application, "has_websockets", False) or settings.uds is not None
+        on_loop = "asgi" if needs_prefix or needs_asgi else "rsgi"
         wanted = on_loop if getattr(application, "is_async", False) else "wsgi"
     if wanted == "rsgi" and needs_prefix:
         raise SystemExit("Error: RSGI has no place for X-Forwarded-Prefix. Use --interface asgi.")
@@ -338,6 +339,8 @@ def _scheduler(loop: Any, watched: Any) -> Any:
     """
     import asyncio
 
+    from ..loop import lead_to
+
     came: deque[Any] = deque()
     is_awake = False
 
@@ -359,6 +362,7 @@ def _scheduler(loop: Any, watched: Any) -> Any:
             loop.call_soon_threadsafe(begin, context=context)
 
     context = Context()
+    context.run(lead_to, loop)
 
     class Scheduler(_granian().CallbackScheduler):  # type: ignore[misc]
         def __init__(self, *args: object) -> None:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: What is logged of a request that the application failed to answer.
+FAILED = "Error on request %(REQUEST_METHOD)s %(PATH_INFO)r"
+
 PIECE = 64 * 1024
 #: How many pieces of a body are read for nobody: 64 MiB of them.
 UNREAD_PIECES = 1024
@@ -218,7 +221,7 @@ class WSGICallback:
             if not answer.status:
                 raise AssertionError("The application did not call start_response")
         except Exception:
-            logger.exception("Error on request %(REQUEST_METHOD)s %(PATH_INFO)r", environ)
+            logger.exception(FAILED, environ)
             answer = _Answer()
             body = list(InternalServerError()(environ, answer.start))
             data = b"".join(body)

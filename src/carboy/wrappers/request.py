@@ -36,6 +36,7 @@ from .. import json
 from ..forms import (
     BodyStream,
     CappedStream,
+    Fields,
     FormDataParser,
     parse_content_type,
     parse_cookies,
@@ -384,7 +385,7 @@ class Request(werkzeug.wrappers.Request):
         try:
             form = parse_query(stream.read().decode())
         except UnicodeDecodeError:  # Werkzeug's parser is silent about it, too.
-            form = ImmutableMultiDict()
+            form = Fields()
         self.__dict__.update(stream=stream, form=form, files=ImmutableMultiDict())
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:

@@ -14,6 +14,7 @@ for it and kept, until they are so many that the client has to wait.
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from functools import lru_cache
@@ -48,6 +49,28 @@ _MAX_REASON: Final = 123
 
 #: How much memory the messages that nobody has received yet may take before no more are read.
 _MAX_AHEAD: Final = 64 * 1024
+
+
+def warn_of_loss(what: str, whose: str, instead: str) -> None:
+    """Say that something which was to go with an acceptance does not reach the client.
+
+    :param what: what it is
+    :param whose: the protocol or server that does not carry it
+    :param instead: what to do, a whole sentence
+    """
+    warnings.warn(
+        f"A WebSocket was to be accepted with {what}, which {whose} does not carry, so the"
+        f" client does not get it. {instead}",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+
+
+#: What to do where an acceptance has no headers of one's own.
+BEFORE_OR_ELSEWHERE: Final = (
+    "Set a cookie in the answer to a page, before the WebSocket is opened, or serve with uvicorn"
+    " or hypercorn."
+)
 
 
 class WebSocketClosed(Exception):
