@@ -35,7 +35,7 @@ from .signals import (
     request_started,
     request_tearing_down,
 )
-from .wrappers.response import Ready
+from .wrappers.response import Ready, Response
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from . import typing as ft
     from .app import Flask
     from .pipeline import _Short
-    from .wrappers import Response
 
 
 T = TypeVar("T")
@@ -217,6 +216,8 @@ async def respond(
             if not seen and short.json is not None and not request_finished.receivers:
                 return Ready.of_json(short.json, rv)
             response = app.json.response(rv)
+        elif kind is Response and short.content_type is not None:
+            response = rv
         else:
             response = app.make_response(rv)
             rv = None

@@ -30,14 +30,13 @@ from .signals import (
     request_started,
     request_tearing_down,
 )
-from .wrappers.response import Ready
+from .wrappers.response import Ready, Response
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
     from . import typing as ft
     from .pipeline import Pipeline, _Short
-    from .wrappers import Response
 
 _context_of: Final = RequestContext._of
 
@@ -132,6 +131,8 @@ def respond(app: Pipeline, ctx: RequestContext) -> Response | Ready:
             if not seen and short.json is not None and not request_finished.receivers:
                 return Ready.of_json(short.json, rv)
             response = app.json.response(rv)
+        elif kind is Response and short.content_type is not None:
+            response = rv
         else:
             response = app.make_response(rv)
             # An error whose traceback leads to this frame would keep itself alive.

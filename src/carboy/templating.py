@@ -8,11 +8,16 @@ by programs that render.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import markupsafe
 from jinja2 import BaseLoader, Template, TemplateNotFound
 from jinja2 import Environment as BaseEnvironment
+from jinja2.compiler import CodeGenerator
+from jinja2.runtime import Context, new_context
+from markupsafe import Markup, escape
 
 from . import old_names
 from .ctx import _default_template_ctx_processor as _default_template_ctx_processor
@@ -32,12 +37,73 @@ _Source: TypeAlias = "tuple[str, str | None, Callable[[], bool] | None]"
 _DICT_ATTRIBUTES: Final = frozenset(dir(dict))
 
 
+# Private, but what is left of `escape()` when the text need not know that it is escaped.
+_escape_text: Callable[[str], str] = getattr(markupsafe, "_escape_inner", escape)
+
+
+def _escaped(value: Any) -> str:
+    """What ``escape(value)`` says, as plain text: it becomes a part of the output at once."""
+    kind = type(value)
+    if kind is str:
+        return _escape_text(value)
+    if kind is Markup:
+        return value  # type: ignore[no-any-return]
+    return str(value) if kind is int else escape(value)
+
+
+class _CodeGenerator(CodeGenerator):
+    """Has what a template puts out escaped by :func:`_escaped`.
+
+    It spares the object that says of each value that it is escaped: a third of the time that a
+    table takes to render.
+    """
+
+    def write_commons(self) -> None:
+        super().write_commons()
+        # A template may be compiled for another environment.
+        self.writeline("escaped = getattr(environment, 'escaped', escape)")
+
+    def _output_child_pre(self, node: Any, frame: Any, finalize: Any) -> None:
+        if frame.eval_ctx.volatile or not frame.eval_ctx.autoescape:
+            super()._output_child_pre(node, frame, finalize)
+            return
+        self.write("escaped(")
+        if finalize.src is not None:
+            self.write(finalize.src)
+
+
+class _Template(Template):
+    """Has the global variables looked through once and not one by one: a tenth of the time that
+    a small page takes to render."""
+
+    def new_context(
+        self,
+        vars: dict[str, Any] | None = None,
+        shared: bool = False,
+        locals: Mapping[str, Any] | None = None,
+    ) -> Context:
+        """The variables of the template while it is rendered; see Jinja's method."""
+        variables: MutableMapping[str, Any] = self.globals
+        if type(variables) is ChainMap:
+            found: dict[str, Any] = {}
+            for layer in reversed(variables.maps):
+                found.update(layer)
+            variables = found
+        return new_context(
+            self.environment, self.name, self.blocks, vars, shared, variables, locals
+        )
+
+
 class Environment(BaseEnvironment):
     """A Jinja environment whose templates come from an application and its blueprints.
 
     :param app: the application
     :param options: for ``jinja2.Environment``
     """
+
+    code_generator_class = _CodeGenerator
+    template_class = _Template
+    escaped = staticmethod(_escaped)
 
     def __init__(self, app: Flask, **options: Any) -> None:
         if "loader" not in options:
