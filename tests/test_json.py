@@ -6,6 +6,7 @@ import json
 import threading
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 import flask.json.provider
@@ -387,3 +388,31 @@ def test_json_is_read_as_the_standard_library_reads_it(text):
             return type(e), str(e)
 
     assert outcome(Flask(__name__).json.loads) == outcome(json.loads)
+
+
+def _mine(self, *args, **kwargs):
+    return self._app.response_class(f"mine {args}", mimetype="text/plain")
+
+
+@pytest.mark.parametrize("rv", [{"a": 1}, [1]])
+def test_how_a_provider_makes_responses_is_changed(rv, monkeypatch):
+    class Provider(DefaultJSONProvider):
+        response = _mine
+
+    def ask(app):
+        return app.test_client().get("/").text
+
+    app = Flask(__name__)
+    app.add_url_rule("/", view_func=lambda: rv)
+    stock = ask(app)
+    app.json.response = partial(_mine, app.json)
+    assert ask(app) == f"mine {(rv,)}"
+    del app.json.response
+    assert ask(app) == stock
+    app.json = Provider(app)
+    assert ask(app) == f"mine {(rv,)}"
+
+    monkeypatch.setattr(DefaultJSONProvider, "response", _mine)
+    app = Flask(__name__)
+    app.add_url_rule("/", view_func=lambda: rv)
+    assert ask(app) == f"mine {(rv,)}"

@@ -253,7 +253,7 @@ def process(app: Pipeline, ctx: RequestContext, response: Response) -> Response:
         response = call(app, after, response)
     if app.after_request_funcs:
         plain = app._short is not None
-        for hooks in hooks_for(app.after_request_funcs, ctx._endpoint())[::-1]:
+        for hooks in reversed(hooks_for(app.after_request_funcs, ctx._endpoint())):
             for after in hooks[::-1]:
                 rv: Any = after(response) if plain else app.ensure_sync(after)(response)
                 response = run(rv) if type(rv) is CoroutineType else rv
@@ -281,7 +281,7 @@ def teardown(app: Pipeline, ctx: RequestContext, exc: BaseException | None) -> N
     if app.teardown_request_funcs:
         plain = app._short is not None
         rv: Any
-        for hooks in hooks_for(app.teardown_request_funcs, ctx._endpoint())[::-1]:
+        for hooks in reversed(hooks_for(app.teardown_request_funcs, ctx._endpoint())):
             for hook in hooks[::-1]:
                 rv = hook(exc) if plain else app.ensure_sync(hook)(exc)
                 if type(rv) is CoroutineType:

@@ -86,6 +86,8 @@ _STAGES: Final = (
 )
 
 
+_json_response: Final = DefaultJSONProvider.response
+
 # An attribute that is set while an application is examined must not be overlooked.
 _examining: Final = RLock()
 
@@ -116,7 +118,7 @@ class _Short:
             app.json
             if self.content_type is not None
             and isinstance(app.json, DefaultJSONProvider)
-            and type(app.json).response is DefaultJSONProvider.response
+            and type(app.json).response is _json_response
             else None
         )
         self.view_functions = app.view_functions

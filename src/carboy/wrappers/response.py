@@ -328,8 +328,10 @@ class Ready:
         self.body = body
 
     @classmethod
-    def of_json(cls, provider: DefaultJSONProvider, data: object) -> Ready:
+    def of_json(cls, provider: DefaultJSONProvider, data: object) -> Ready | Response:
         """What ``provider.response(data)`` makes."""
+        if "response" in provider.__dict__:
+            return provider.response(data)
         mimetype = provider.mimetype
         kind = _content_types.get(mimetype) or _content_type(mimetype)
         return cls(kind, provider._text(data).encode())
