@@ -220,11 +220,12 @@ class SecureCookieSessionInterface(SessionInterface):
             ``SECRET_KEY_FALLBACKS`` may have signed what is read
         :returns: a serializer, or ``None`` when there is no secret key
         """
-        if not app.secret_key:
+        secret_key = app.secret_key
+        if not secret_key:
             return None
         fallbacks = app.config["SECRET_KEY_FALLBACKS"] or ()
         settings = (
-            (*fallbacks, app.secret_key),
+            (*fallbacks, secret_key),
             self.salt,
             self.serializer,
             self.key_derivation,
@@ -344,6 +345,7 @@ def _make_serializer(*settings: Any) -> URLSafeTimedSerializer:
 
 
 @cache
+@cache
 def _quotes_nothing() -> type:
     """The serializer of which it is known that its texts need no quotes in a cookie."""
     from .signing import CookieSerializer
@@ -394,7 +396,7 @@ def _set_cookie(
 def _vary_on_cookie(response: Response) -> None:
     headers = response.headers._list
     for name, _ in headers:
-        if name.lower() == "vary":
+        if len(name) == 4 and name.lower() == "vary":
             response.vary.add("Cookie")
             return
     headers.append(("Vary", "Cookie"))

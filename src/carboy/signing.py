@@ -92,7 +92,10 @@ class CookieSerializer(URLSafeTimedSerializer):
     def _read(self, s: str | bytes) -> tuple[bytes, int]:
         """The JSON that *s* was made of, and when; raises when *s* is not ours."""
         signed, _, signature = want_bytes(s).rpartition(b".")
-        if not any(hmac.compare_digest(_signature(mac, signed), signature) for mac in self._macs):
+        for mac in self._macs:
+            if hmac.compare_digest(_signature(mac, signed), signature):
+                break
+        else:
             raise BadSignature("The signature is not made with any of the keys.")
         payload, _, timestamp = signed.rpartition(b".")
         if payload.startswith(b"."):
@@ -104,8 +107,9 @@ class CookieSerializer(URLSafeTimedSerializer):
     def dump_payload(self, obj: Any) -> bytes:
         """The text for *obj* in the alphabet of URLs, compressed if that makes it shorter."""
         json = want_bytes(self.serializer.dumps(obj))
-        # Less than that does not get shorter.
-        if len(json) >= 32 and len(compressed := _compress(json)) < len(json) - 1:
+        # The least that can get shorter: ten bytes are the shortest of streams (RFC 1950, 1951)
+        # that has a repetition in it.
+        if len(json) >= 12 and len(compressed := _compress(json)) < len(json) - 1:
             return b"." + _encoded(compressed)
         return _encoded(json)
 
