@@ -26,6 +26,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -168,7 +169,7 @@ class _Server:
             while front.websockets and time.monotonic() < end:
                 time.sleep(LOOK)
 
-        def wait(requested: threading.Event) -> None:
+        def wait(requested: SimpleQueue[None]) -> None:
             _wait(requested)
             front.close()
             in_time.append(self._stop(stop, finished, hang_up))
@@ -242,18 +243,21 @@ class _Server:
         return holder(self.descriptor, False)
 
     @contextmanager
-    def _stop_requested(self) -> Iterator[threading.Event]:
-        """An event that a signal or the reloader sets, for as long as the block runs.
+    def _stop_requested(self) -> Iterator[SimpleQueue[None]]:
+        """Where a signal or the reloader says so, for as long as the block runs.
 
         A signal for which the program has a handler of its own is left to it, and one that comes
         for the second time does what it would do anywhere.
         """
-        event = threading.Event()
+        # To set an event, a handler would have to wait for a lock that the code which it
+        # interrupts may hold: that which waits for the event.
+        requested: SimpleQueue[None] = SimpleQueue()
         before: dict[int, Any] = {}
 
         def on_signal(number: int, frame: FrameType | None) -> None:
-            event.set()
-            signal.signal(number, before.pop(number))
+            requested.put(None)
+            if number in before:
+                signal.signal(number, before.pop(number))
 
         if threading.current_thread() is threading.main_thread():
             for number in filter(None, map(signal.__dict__.get, STOPPING)):
@@ -261,22 +265,22 @@ class _Server:
                     before[number] = signal.signal(number, on_signal)
         if self.reloader is not None:
             threading.Thread(
-                target=self._obey, args=(self.reloader, event), name="carboy-obey", daemon=True
+                target=self._obey, args=(self.reloader, requested), name="carboy-obey", daemon=True
             ).start()
         try:
             self.when_serving()
-            yield event
+            yield requested
         finally:
             for number, handler in list(before.items()):
                 signal.signal(number, handler)
 
-    def _obey(self, reloader: Reloader, requested: threading.Event) -> None:
+    def _obey(self, reloader: Reloader, requested: SimpleQueue[None]) -> None:
         reloader.obeyed = True
         while (order := reloader.order()) == PAGES:
             if self.live is not None:
                 self.live.pages_changed()
         self.order = order
-        requested.set()
+        requested.put(None)
 
     def _stop(
         self,
@@ -339,11 +343,12 @@ def _stopping() -> tuple[Any, threading.Event]:
     return stop, finished
 
 
-def _wait(event: threading.Event) -> None:
+def _wait(requested: SimpleQueue[None]) -> None:
     # On Windows a wait without end does not let a signal through.
     pause = 0.5 if sys.platform == "win32" else None
-    while not event.wait(pause):
-        pass
+    while True:
+        with suppress(Empty):
+            return requested.get(timeout=pause)
 
 
 def terminal_mender() -> Callable[[], None]:
