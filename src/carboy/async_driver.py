@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from werkzeug.exceptions import HTTPException
 
 from . import driver
-from .ctx import _MISSING, RequestContext, _new, _sentinel
+from .ctx import _MISSING, RequestContext
 from .driver import METHODS_WITH_VIEWS, answers_options
 from .globals import _current_ctx, _pop_ctx, _push_ctx
 from .hooks import hooks_for
@@ -81,24 +81,9 @@ class LoopContext(RequestContext):
 
     @classmethod
     def _for(cls, app: Flask, asked: Asked) -> LoopContext:
-        # As `_of` does, without a call more, and with the environment left out.
-        self = _new(cls)
-        self.app = app
+        self = cls._of(app)
         self.asked = asked
         self._environ = None
-        self._request = None
-        self._found = None
-        self._made = None
-        self._of_threads = None
-        self.flashes = None
-        self._session = None
-        self._after = None
-        self._background = None
-        self._error = None
-        self._g = None
-        self._url_adapter = _sentinel
-        self._pushes = None
-        self._request_ctx = None
         return self
 
     @property
@@ -136,7 +121,7 @@ async def respond(
     found: tuple[Rule, dict[str, Any]] | None,
     receive_body: Callable[[], Awaitable[None]] | None = None,
 ) -> Response | Ready:
-    """What ``app.respond(ctx)`` does, on the running loop.
+    """What ``driver.respond(app, ctx)`` does, on the running loop.
 
     The caller must :func:`conclude` whatever happens.
 
@@ -207,20 +192,10 @@ async def respond(
             or ctx._session is not None
             or asked.has_cookies
         )
-        kind = type(rv)
-        if kind is str:
-            if not seen and short.content_type is not None and not request_finished.receivers:
-                return Ready(short.content_type, rv.encode())
-            response = short.of_text(rv)
-        elif kind is dict or kind is list:
-            if not seen and short.json is not None and not request_finished.receivers:
-                return Ready.of_json(short.json, rv)
-            response = app.json.response(rv)
-        elif kind is Response and short.content_type is not None:
-            response = rv
-        else:
-            response = app.make_response(rv)
-            rv = None
+        response = driver.response_of(app, short, rv, seen)
+        rv = None
+        if type(response) is Ready:
+            return response
         if seen:
             response = await _process(app, ctx, response)
         if request_finished.receivers:
@@ -321,7 +296,7 @@ def conclude_quietly(app: Flask, ctx: RequestContext) -> bool:
 
 
 async def conclude(app: Flask, ctx: RequestContext) -> None:
-    """What ``app.conclude(ctx)`` does, on the running loop."""
+    """What ``driver.conclude(app, ctx)`` does, on the running loop."""
     error = ctx._error
     if error is not None and app.should_ignore_error(error):
         error = None
@@ -348,8 +323,7 @@ async def conclude(app: Flask, ctx: RequestContext) -> None:
                 await _plain(app, ctx, app.do_teardown_appcontext, error)
         finally:
             # It holds the request's context, which holds it.
-            if ctx._of_threads is not None:
-                ctx._of_threads = None
+            ctx._of_threads = None
             _pop_ctx(pushes[0])
             if appcontext_popped.receivers:
                 ctx._request_ctx = None

@@ -24,6 +24,7 @@ from typing import (
     Any,
     Final,
     ParamSpec,
+    Self,
     TypeAlias,
     TypeVar,
     cast,
@@ -318,15 +319,15 @@ class RequestContext(AppContext):
         self._request_ctx = None
 
     @classmethod
-    def _of(cls, app: Flask, environ: WSGIEnvironment) -> RequestContext:
-        """``RequestContext(app, environ)`` for a request class with the stock constructor.
+    def _of(cls, app: Flask) -> Self:
+        """``RequestContext(app, environ)`` for a request class with the stock constructor; the
+        environment is the caller's to set.
 
         The request object is made when it is first used. That and the constructor that is
         not called save a sixth of the time that a small view takes in all.
         """
         self = _new(cls)
         self.app = app
-        self.environ = environ
         self._request = None
         self._found = None
         self._made = None

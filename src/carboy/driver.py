@@ -54,7 +54,9 @@ def open_request(app: Pipeline, environ: WSGIEnvironment) -> RequestContext:
     """
     if app._short is None and app._the_short_way() is None:
         return app.request_context(environ)
-    return _context_of(app, environ)  # type: ignore[arg-type]
+    ctx = _context_of(app)  # type: ignore[arg-type]
+    ctx.environ = environ
+    return ctx
 
 
 def respond(app: Pipeline, ctx: RequestContext) -> Response | Ready:
@@ -121,22 +123,11 @@ def respond(app: Pipeline, ctx: RequestContext) -> Response | Ready:
                 and must_save_unopened(app.session_interface, app, environ["HTTP_COOKIE"])  # type: ignore[arg-type]
             )
         )
-        kind = type(rv)
-        if kind is str:
-            if not seen and short.content_type is not None and not request_finished.receivers:
-                return Ready(short.content_type, rv.encode())
-            of_text = short.of_text
-            response = of_text(rv)
-        elif kind is dict or kind is list:
-            if not seen and short.json is not None and not request_finished.receivers:
-                return Ready.of_json(short.json, rv)
-            response = app.json.response(rv)
-        elif kind is Response and short.content_type is not None:
-            response = rv
-        else:
-            response = app.make_response(rv)
-            # An error whose traceback leads to this frame would keep itself alive.
-            rv = None
+        response = response_of(app, short, rv, seen)
+        # An error whose traceback leads to this frame would keep itself alive.
+        rv = None
+        if type(response) is Ready:
+            return response
         if seen:
             response = process(app, ctx, response)
         if request_finished.receivers:
@@ -148,6 +139,27 @@ def respond(app: Pipeline, ctx: RequestContext) -> Response | Ready:
     except BaseException as e:
         ctx._error = e
         raise
+
+
+def response_of(app: Pipeline, short: _Short, rv: Any, seen: object) -> Response | Ready:
+    """What becomes of *rv*, which a view, a hook or a handler returned.
+
+    :param seen: true if somebody wants to see the response before it is sent; the signal
+        ``request_finished`` is asked here
+    """
+    kind = type(rv)
+    if kind is str:
+        if not seen and short.content_type is not None and not request_finished.receivers:
+            return Ready(short.content_type, rv.encode())
+        of_text = short.of_text
+        return of_text(rv)
+    if kind is dict or kind is list:
+        if not seen and short.json is not None and not request_finished.receivers:
+            return Ready.of_json(short.json, rv)
+        return app.json.response(rv)
+    if kind is Response and short.content_type is not None:
+        return rv  # type: ignore[no-any-return]
+    return app.make_response(rv)
 
 
 def match(app: Pipeline, ctx: RequestContext, environ: WSGIEnvironment, short: _Short) -> None:

@@ -1,11 +1,10 @@
-"""From a request to its response: the stages, and the driver that runs them in order.
+"""From a request to its response: the stages.
 
 Lives here: ``Pipeline``, the half of the application that answers. Its methods are the stages,
 with the names under which subclasses and extensions override them.
-Must not know: servers and their protocols. A gateway gives it a context, takes the response,
-and concludes.
+Must not know: servers and their protocols.
 
-How it works::
+How it works: a gateway has a driver answer a context, sends the response, and has it concluded::
 
     respond    push → match → [full_dispatch_request] → response     errors become responses
                                │
@@ -17,9 +16,9 @@ The hooks to call follow from the endpoint: those of the application and of the 
 names it begins with. They are read from the public registries at each request; a registry that is
 empty costs a truth test.
 
-``respond`` runs the same stages in one function as long as none is overridden, which is found
-out once, and again after an attribute of the application was set. The differential tests run
-both ways. An answer that nobody is to see before it is sent does not become a ``Response``.
+``driver.respond`` runs the same stages in one function as long as none is overridden, which is
+found out once, and again after an attribute of the application was set. The differential tests
+run both ways. An answer that nobody is to see before it is sent does not become a ``Response``.
 """
 
 from __future__ import annotations

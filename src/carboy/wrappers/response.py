@@ -16,7 +16,7 @@ import re
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast, final
 
 import werkzeug.utils
 import werkzeug.wrappers
@@ -312,6 +312,7 @@ class Response(werkzeug.wrappers.Response):
         return fields
 
 
+@final
 class Ready:
     """An answer of text that is sent as it is: what a ``Response`` comes to that nobody has seen.
 
