@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from itsdangerous import BadSignature, TimedSerializer, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_encode
 from markupsafe import Markup
 
 import carboy
@@ -686,7 +687,12 @@ def test_the_serializer_does_what_itsdangerous_does(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "time", lambda: 1_790_000_000)
         text = ours.dumps(data)
-        assert text == theirs.dumps(data)
+        json = theirs.serializer.dumps(data).encode()
+        if len(json) >= 64:
+            assert text == theirs.dumps(data)
+        else:  # What is short is not compressed.
+            signer = theirs.make_signer("cookie-session")
+            assert text == signer.sign(base64_encode(json)).decode()
         position %= len(text)
         changed = text[:position] + character + text[position + 1 :]
         for cookie in (text, text, changed, changed.encode()):

@@ -26,7 +26,7 @@ from .driver import METHODS_WITH_VIEWS, answers_options
 from .globals import _current_ctx, _pop_ctx, _push_ctx
 from .hooks import hooks_for
 from .loop import in_thread
-from .sessions import SecureCookieSessionInterface
+from .sessions import SecureCookieSessionInterface, must_save_unopened
 from .signals import (
     appcontext_popped,
     appcontext_pushed,
@@ -189,14 +189,17 @@ async def respond(
         seen = (
             ctx._after is not None
             or app.after_request_funcs
-            or ctx._session is not None
-            or asked.has_cookies
+            or (
+                asked.has_cookies
+                and ctx._session is None
+                and must_save_unopened(app.session_interface, app, ctx.environ["HTTP_COOKIE"])
+            )
         )
-        response = driver.response_of(app, short, rv, seen)
+        response = driver.response_of(app, ctx, short, rv, seen)
         rv = None
         if type(response) is Ready:
             return response
-        if seen:
+        if seen or ctx._session is not None:
             response = await _process(app, ctx, response)
         if request_finished.receivers:
             await _plain(app, ctx, _send, request_finished, app, response)

@@ -21,7 +21,7 @@ from werkzeug.exceptions import HTTPException
 from .ctx import _MISSING, RequestContext
 from .globals import _current_ctx, _pop_ctx, _push_ctx
 from .hooks import hooks_for
-from .sessions import must_save_unopened
+from .sessions import fields_for, must_save_unopened
 from .signals import (
     appcontext_popped,
     appcontext_pushed,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from . import typing as ft
     from .pipeline import Pipeline, _Short
+    from .sessions import SessionMixin
 
 _context_of: Final = RequestContext._of
 
@@ -117,18 +118,18 @@ def respond(app: Pipeline, ctx: RequestContext) -> Response | Ready:
         seen = (
             ctx._after is not None
             or app.after_request_funcs
-            or ctx._session is not None
             or (
                 "HTTP_COOKIE" in environ
+                and ctx._session is None
                 and must_save_unopened(app.session_interface, app, environ["HTTP_COOKIE"])  # type: ignore[arg-type]
             )
         )
-        response = response_of(app, short, rv, seen)
+        response = response_of(app, ctx, short, rv, seen)
         # An error whose traceback leads to this frame would keep itself alive.
         rv = None
         if type(response) is Ready:
             return response
-        if seen:
+        if seen or ctx._session is not None:
             response = process(app, ctx, response)
         if request_finished.receivers:
             request_finished.send(app, _async_wrapper=app.ensure_sync, response=response)
@@ -141,25 +142,50 @@ def respond(app: Pipeline, ctx: RequestContext) -> Response | Ready:
         raise
 
 
-def response_of(app: Pipeline, short: _Short, rv: Any, seen: object) -> Response | Ready:
+def response_of(
+    app: Pipeline, ctx: RequestContext, short: _Short, rv: Any, seen: object
+) -> Response | Ready:
     """What becomes of *rv*, which a view, a hook or a handler returned.
 
     :param seen: true if somebody wants to see the response before it is sent; the signal
-        ``request_finished`` is asked here
+        ``request_finished`` and the session are asked here
     """
     kind = type(rv)
     if kind is str:
         if not seen and short.content_type is not None and not request_finished.receivers:
-            return Ready(short.content_type, rv.encode())
+            ready = Ready(short.content_type, rv.encode())
+            if ctx._session is None or _take_session(app, ctx._session, short, ready):
+                return ready
         of_text = short.of_text
         return of_text(rv)
     if kind is dict or kind is list:
         if not seen and short.json is not None and not request_finished.receivers:
-            return Ready.of_json(short.json, rv)
+            made = Ready.of_json(short.json, rv)
+            if (
+                ctx._session is None
+                or type(made) is not Ready
+                or _take_session(app, ctx._session, short, made)
+            ):
+                return made
         return app.json.response(rv)
     if kind is Response and short.content_type is not None:
         return rv  # type: ignore[no-any-return]
     return app.make_response(rv)
+
+
+def _take_session(app: Pipeline, session: SessionMixin, short: _Short, ready: Ready) -> bool:
+    """Put into *ready* what saving *session* puts into a response, if that does without one.
+
+    A response would be a sixth of what it takes to read a session.
+    """
+    # The view may have set another interface.
+    if not short.lazy_sessions or app._short is not short:
+        return False
+    fields = fields_for(app.session_interface, app, session)  # type: ignore[arg-type]
+    if fields is None:
+        return False
+    ready.fields = fields
+    return True
 
 
 def match(app: Pipeline, ctx: RequestContext, environ: WSGIEnvironment, short: _Short) -> None:

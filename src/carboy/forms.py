@@ -107,10 +107,12 @@ def parse_cookies(header: str) -> ImmutableMultiDict[str, str]:
 
     :param header: the header's value, or several of them joined by ``;``
     """
+    if '"' in header or "\t" in header:
+        return parse_cookie(header, cls=ImmutableMultiDict)  # type: ignore[return-value]
     cookies: Fields = _new(Fields)
     for pair in header.split(";"):
         pair = pair.strip(" ")
-        if '"' in pair or " " in pair or "\t" in pair:
+        if " " in pair:
             return parse_cookie(header, cls=ImmutableMultiDict)  # type: ignore[return-value]
         name, _, value = pair.partition("=")
         if name:

@@ -276,32 +276,61 @@ class SecureCookieSessionInterface(SessionInterface):
         elif not session.modified:
             return
 
-        name = self.get_cookie_name(app)
-        attributes: dict[str, Any] = {
-            "path": self.get_cookie_path(app),
-            "domain": self.get_cookie_domain(app),
-            "secure": self.get_cookie_secure(app),
-            "httponly": self.get_cookie_httponly(app),
-            "samesite": self.get_cookie_samesite(app),
-            "partitioned": self.get_cookie_partitioned(app),
-        }
-        if session:
-            expires = self.get_expiration_time(app, session)
-            serializer = self.get_signing_serializer(app)
-            assert serializer is not None, "a session without a key is a null session"
-            value = serializer.dumps(dict(session))
-            if (
-                type(response).set_cookie is _SansIOResponse.set_cookie
-                and isinstance(serializer, _quotes_nothing())
-                and (expires is None or isinstance(expires, datetime))
-            ):
-                _set_cookie(response, name, value, expires, attributes)
-            else:
-                response.set_cookie(name, value, expires=expires, **attributes)
+        if (
+            session
+            and type(response).set_cookie is _SansIOResponse.set_cookie
+            and (cookie := self._cookie(app, session, response.max_cookie_size)) is not None
+        ):
+            response.headers._list.append(("Set-Cookie", cookie))
         else:
-            response.delete_cookie(name, **attributes)
+            name, *attributes = self._names_and_attributes(app)
+            settings = dict(zip(_ATTRIBUTES, attributes, strict=True))
+            if session:
+                serializer = self.get_signing_serializer(app)
+                assert serializer is not None, "a session without a key is a null session"
+                value = serializer.dumps(dict(session))
+                expires = self.get_expiration_time(app, session)
+                response.set_cookie(name, value, expires=expires, **settings)
+            else:
+                response.delete_cookie(name, **settings)
         if not session.accessed:
             _vary_on_cookie(response)
+
+    def _names_and_attributes(self, app: Flask) -> tuple[str, Any, Any, Any, Any, Any, Any]:
+        """The cookie's name, and the values of ``_ATTRIBUTES``."""
+        return (
+            self.get_cookie_name(app),
+            self.get_cookie_path(app),
+            self.get_cookie_domain(app),
+            self.get_cookie_secure(app),
+            self.get_cookie_httponly(app),
+            self.get_cookie_samesite(app),
+            self.get_cookie_partitioned(app),
+        )
+
+    def _cookie(self, app: Flask, session: SessionMixin, max_size: int) -> str | None:
+        """The header that ``response.set_cookie`` makes of a value that needs no quotes.
+
+        :param max_size: beyond this many bytes it is to be warned about
+        :returns: ``None`` for what only that can make
+        """
+        serializer = self.get_signing_serializer(app)
+        if not isinstance(serializer, _quotes_nothing()):
+            return None
+        before, after, last = _cookie_text(*self._names_and_attributes(app))
+        value = serializer.dumps(dict(session))
+        expires = self.get_expiration_time(app, session)
+        if expires is None:
+            header = f"{before}{value}{after}{last}"
+        elif isinstance(expires, datetime):
+            date = _http_date(expires.replace(microsecond=0))
+            header = f"{before}{value}{after}; Expires={date}{last}"
+        else:
+            return None
+        return None if 0 < max_size < len(header) else header
+
+
+_ATTRIBUTES = ("path", "domain", "secure", "httponly", "samesite", "partitioned")
 
 
 def opens_on_demand(interface: SessionInterface) -> bool:
@@ -332,6 +361,29 @@ def must_save_unopened(interface: SessionInterface, app: Flask, cookies: str) ->
     return app.config["SESSION_REFRESH_EACH_REQUEST"] and interface.get_cookie_name(app) in cookies
 
 
+def fields_for(
+    interface: SessionInterface, app: Flask, session: SessionMixin
+) -> list[tuple[str, str]] | None:
+    """The headers that ``interface.save_session()`` adds to a response that has none of theirs.
+
+    :param interface: one that :func:`opens_on_demand`
+    :returns: ``None`` if that has to be called
+    """
+    # One that nobody asked for is rare here, and so is one that was emptied.
+    if type(session) is not SecureCookieSession or not session.accessed:
+        return None
+    if not session:
+        return None if session.modified else [_VARY]
+    if not interface.should_set_cookie(app, session):
+        return [_VARY]
+    assert isinstance(interface, SecureCookieSessionInterface)
+    cookie = interface._cookie(app, session, app.config["MAX_COOKIE_SIZE"])
+    return None if cookie is None else [_VARY, ("Set-Cookie", cookie)]
+
+
+_VARY = ("Vary", "Cookie")
+
+
 @lru_cache(maxsize=64)
 def _kept_serializer(*settings: Any) -> URLSafeTimedSerializer:
     return _make_serializer(*settings)
@@ -345,8 +397,7 @@ def _make_serializer(*settings: Any) -> URLSafeTimedSerializer:
 
 
 @cache
-@cache
-def _quotes_nothing() -> type:
+def _quotes_nothing() -> type[URLSafeTimedSerializer]:
     """The serializer of which it is known that its texts need no quotes in a cookie."""
     from .signing import CookieSerializer
 
@@ -361,36 +412,20 @@ def _unreadable() -> type[Exception]:
 
 
 @lru_cache(maxsize=64, typed=True)
-def _cookie_text(name: str, **attributes: Any) -> tuple[str, str, str]:
-    """What a ``Set-Cookie`` header has before the value, after it, and after the date."""
+def _cookie_text(name: str, *attributes: Any) -> tuple[str, str, str]:
+    """What a ``Set-Cookie`` header has before the value, after it, and after the date.
+
+    :param attributes: those of ``_ATTRIBUTES``
+    """
     before = dump_cookie(name, path=None, max_size=0)
-    rest = dump_cookie(name, expires="|", max_size=0, **attributes)[len(before) :]
+    settings = dict(zip(_ATTRIBUTES, attributes, strict=True))
+    rest = dump_cookie(name, expires="|", max_size=0, **settings)[len(before) :]
     Headers().add("Set-Cookie", before + rest)  # refuses a new line
     after, _, last = rest.partition("; Expires=|")
     return before, after, last
 
 
 _http_date = lru_cache(maxsize=16)(http_date)
-
-
-def _set_cookie(
-    response: Response,
-    name: str,
-    value: str,
-    expires: datetime | None,
-    attributes: dict[str, Any],
-) -> None:
-    """Do what ``response.set_cookie`` does, for a value that needs no quotes."""
-    before, after, last = _cookie_text(name, **attributes)
-    if expires is None:
-        header = f"{before}{value}{after}{last}"
-    else:
-        date = _http_date(expires.replace(microsecond=0))
-        header = f"{before}{value}{after}; Expires={date}{last}"
-    if 0 < response.max_cookie_size < len(header):  # to be warned about
-        response.set_cookie(name, value, expires=expires, **attributes)
-    else:
-        response.headers._list.append(("Set-Cookie", header))
 
 
 def _vary_on_cookie(response: Response) -> None:

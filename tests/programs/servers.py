@@ -74,7 +74,6 @@ _SERVERS = [
         _granian("wsgi", threads=8),
         r"Started worker-1$()",
         has_loop=False,
-        breaks_off=False,
         http_2=True,
         websockets=False,
     ),

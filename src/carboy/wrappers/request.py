@@ -158,12 +158,14 @@ class Request(werkzeug.wrappers.Request):
         """,
     )
 
-    #: Whether no subclass has another idea of the query string.
+    #: Whether no subclass has another idea of the query string, and of the headers.
     _reads_environ: ClassVar[bool] = True
+    _has_plain_headers: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._reads_environ = cls.query_string is Request.query_string
+        cls._has_plain_headers = cls.headers is Request.headers
 
     def __init__(
         self,
@@ -344,6 +346,8 @@ class Request(werkzeug.wrappers.Request):
 
     def _headers_environ(self) -> WSGIEnvironment | None:
         """Where to read a header directly; ``None`` when somebody replaced them."""
+        if "headers" not in self.__dict__ and self._has_plain_headers:
+            return self.environ
         headers = self.headers
         return headers.environ if type(headers) is EnvironHeaders else None
 

@@ -13,7 +13,7 @@ overridden in a subclass, goes Werkzeug's own way.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast, final
@@ -322,11 +322,15 @@ class Ready:
     :param body: the encoded text
     """
 
-    __slots__ = ("body", "content_type")
+    __slots__ = ("body", "content_type", "fields")
+
+    #: Further headers.
+    fields: Sequence[tuple[str, str]]
 
     def __init__(self, content_type: tuple[str, str], body: bytes) -> None:
         self.content_type = content_type
         self.body = body
+        self.fields = ()
 
     @classmethod
     def of_json(cls, provider: DefaultJSONProvider, data: object) -> Ready | Response:
@@ -353,15 +357,18 @@ class Ready:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send it, as a WSGI application."""
         body = self.body
-        start_response("200 OK", [self.content_type, ("Content-Length", str(len(body)))])
+        length = str(len(body))
+        start_response("200 OK", [self.content_type, ("Content-Length", length), *self.fields])
         return [body] if environ["REQUEST_METHOD"] != "HEAD" else ()
 
     def _at_hand(self, method: str) -> tuple[int, list[tuple[str, str]], bytes] | None:
         if method == "HEAD":
             return None
         body = self.body
-        length = str(len(body))
-        return 200, [("content-type", self.content_type[1]), ("content-length", length)], body
+        fields = [("content-type", self.content_type[1]), ("content-length", str(len(body)))]
+        if self.fields:
+            fields += [(name.lower(), value) for name, value in self.fields]
+        return 200, fields, body
 
 
 _WITHOUT_BODY = frozenset({*range(200), 204, 304})
