@@ -631,6 +631,29 @@ def test_the_environment_of_the_process_stays_out_of_a_request(serve: Serve) -> 
     assert "SECRET" not in keys and "PATH_INFO" in keys
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux has the policy.")
+@pytest.mark.parametrize(
+    ("options", "in_batches"),
+    [
+        (("--interface", "wsgi"), False),
+        (("--interface", "wsgi", "--scheduling", "batch"), True),
+        (("--interface", "rsgi"), True),
+        (("--interface", "asgi"), True),
+        (("--interface", "rsgi", "--scheduling", "normal"), False),
+    ],
+)
+def test_how_threads_are_scheduled(
+    serve: Serve, options: tuple[str, ...], in_batches: bool
+) -> None:
+    view = """
+@app.get("/scheduling")
+def scheduling():
+    return str(os.sched_getscheduler(0) == os.SCHED_BATCH)
+"""
+    program = serve(*options, text=f"import os\n{PROGRAM}{view}")
+    assert program.get("/scheduling").text == str(in_batches)
+
+
 @pytest.mark.parametrize(
     ("text", "options", "said"),
     [

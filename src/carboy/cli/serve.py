@@ -148,6 +148,12 @@ _file = click.Path(exists=True, dir_okay=False, resolve_path=True)
     help="Requests that a worker serves at a time under WSGI.",
 )
 @click.option(
+    "--scheduling",
+    type=click.Choice(("auto", "batch", "normal")),
+    default="auto",
+    help="How Linux takes turns with a worker's threads; auto is batch for asgi and rsgi.",
+)
+@click.option(
     "--interface",
     type=click.Choice(("auto", "wsgi", "asgi", "rsgi")),
     default="auto",

@@ -43,6 +43,8 @@ class Settings:
     :param http: ``1``, ``2`` or ``auto`` for both
     :param uds: the path of a Unix socket, instead of host and port
     :param threads: how many requests a worker serves at a time under WSGI
+    :param scheduling: ``batch``, ``normal`` for what the system does by itself, or ``auto`` for
+        what fits the interface
     :param certificate: the paths of a certificate and its key
     :param client_ca: the path of the authority that signs clients' certificates, if they need one
     :param proxies: whose ``X-Forwarded-`` headers are believed
@@ -64,6 +66,7 @@ class Settings:
     uds: str | None = None
     workers: int = 1
     threads: int = 4
+    scheduling: str = "auto"
     interface: str = "auto"
     http: str = "auto"
     certificate: tuple[str, str] | None = None

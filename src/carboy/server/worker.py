@@ -88,6 +88,10 @@ def run(settings: Settings, listener: socket.socket, channel: socket.socket) -> 
         if (debugger := getattr(application, "_debugger", None)) is not None:
             debugger.switch_off("carboy serve")
         interface = _interface(application, settings)
+        if settings.scheduling == "batch" or (
+            settings.scheduling == "auto" and interface != "wsgi"
+        ):
+            _schedule_in_batches()
         serve = worker.serve_wsgi if interface == "wsgi" else worker.serve_on_loop
         serve(application, interface)
         status = 0
@@ -100,6 +104,19 @@ def run(settings: Settings, listener: socket.socket, channel: socket.socket) -> 
         status = 1
     atexit._run_exitfuncs()
     return status
+
+
+def _schedule_in_batches() -> None:
+    """Have a thread that wakes another go on, and not stop at once in its favour.
+
+    A request goes from a thread of Granian's to the loop's and back. With Linux's usual policy each
+    of the two steps is a switch of threads; with this one (``SCHED_BATCH``, sched(7)) many requests
+    go together. On one core that is two fifths of what an async request takes.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):  # Some sandboxes do not allow it.
+            # Threads inherit it from who starts them.
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _interface(application: Any, settings: Settings) -> str:
