@@ -24,6 +24,9 @@ class Headers:
     def __contains__(self, name: str) -> bool:
         return name in self._fields
 
+    def keys(self) -> list[str]:
+        return list(self._fields)
+
     def get(self, name: str, default: str | None = None) -> str | None:
         return self._fields.get(name, default)
 

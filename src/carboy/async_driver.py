@@ -192,7 +192,9 @@ async def respond(
             or (
                 asked.has_cookies
                 and ctx._session is None
-                and must_save_unopened(app.session_interface, app, ctx.environ["HTTP_COOKIE"])
+                and must_save_unopened(
+                    app.session_interface, app, ctx.environ.get("HTTP_COOKIE", "")
+                )
             )
         )
         response = driver.response_of(app, ctx, short, rv, seen)

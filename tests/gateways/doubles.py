@@ -157,6 +157,9 @@ class _Headers:
     def __contains__(self, key: str) -> bool:
         return any(name == key for name, _ in self.items())
 
+    def keys(self) -> list[str]:
+        return list(dict.fromkeys(name for name, _ in self._fields))
+
     def items(self) -> Fields:
         return [(name, value) for name, value in self._fields if value.isascii()]
 

@@ -147,7 +147,8 @@ class Front:
         call: RSGI = application.__rsgi__
 
         def answer(scope: Any, protocol: Any) -> Awaitable[None]:
-            if scope.path == self.health and scope.proto == "http":
+            # What is asked of the scope is asked of the server, which takes its time.
+            if self.health is not None and scope.path == self.health and scope.proto == "http":
                 protocol.response_bytes(*self._health())
                 return _nothing()
             if self.proxies is not None:
