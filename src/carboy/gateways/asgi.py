@@ -73,9 +73,6 @@ class ASGI:
 class _HTTP:
     """An ``http`` connection."""
 
-    host: str | None = None
-    has_cookies = False
-    upgrades = False
     _environ: WSGIEnvironment | None = None
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,22 +86,26 @@ class _HTTP:
         if root_path := scope.get("root_path"):
             path = below(root_path, path)
         self.path = path if path.isascii() else decoded(path)
-        length = None
-        chunked = False
+        host: str | None = None
+        length: bytes | None = None
+        chunked = has_cookies = upgrades = False
         for name, value in scope["headers"]:
             if name not in _TELLING:
                 continue
             if name == b"host":
-                host = value.decode("latin-1")
-                self.host = f"{self.host},{host}" if self.host else host or None
+                another = value.decode("latin-1")
+                host = f"{host},{another}" if host else another or None
             elif name == b"cookie":
-                self.has_cookies = True
+                has_cookies = True
             elif name == b"upgrade":
-                self.upgrades = True
+                upgrades = True
             elif name == b"content-length":
                 length = value
             else:
                 chunked = True
+        self.host = host
+        self.has_cookies = has_cookies
+        self.upgrades = upgrades
         if length is None:
             # From HTTP/2 on, a body need not be announced.
             self.may_have_body = chunked or scope.get("http_version", "1.1") > "1.1"

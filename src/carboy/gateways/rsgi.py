@@ -82,7 +82,7 @@ class _HTTP:
     sends_files = True
 
     #: The client's, once so much was sent that it has to be asked whether it takes more.
-    connection: socket | None = None
+    connection: socket | None
     _ahead = 0
     _body: AsyncIterator[bytes] | None = None
     _ended = False
@@ -93,6 +93,7 @@ class _HTTP:
     def __init__(self, scope: Scope, protocol: Any) -> None:
         self._scope = scope
         self._protocol = protocol
+        self.connection = None
         self.method = scope.method
         path = scope.path
         self.path = path if path.isascii() else decoded(path)
