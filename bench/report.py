@@ -34,7 +34,7 @@ RIVALS = [
 SERVED = [
     (("carboy", "granian"), ("bare WSGI", "granian"), 0.92),
     (("carboy", "granian"), ("falcon", "granian"), 1.0),
-    (("carboy-async", "granian"), ("bare RSGI", "granian"), 0.88),
+    (("carboy-async", "carboy serve"), ("bare RSGI", "granian"), 0.88),
 ]
 
 
@@ -172,7 +172,8 @@ def goals(results: Results) -> str:
     rates = {(row["name"], row["server"]): _rate(row) for row in results.get("served", [])}
     for ours_on, rival_on, goal in SERVED:
         if {ours_on, rival_on} <= rates.keys():
-            what = f"served, {title(ours_on[0])} beside {title(rival_on[0])}"
+            ours, rival = (f"{title(name)} on {server}" for name, server in (ours_on, rival_on))
+            what = f"served, {ours} beside {rival}"
             add(what, rates[ours_on] / rates[rival_on], goal)
     memory = {(row["name"], row["server"]): row["memory"] for row in results.get("served", [])}
     ours_here, theirs_here = ("carboy", "granian"), ("flask", "granian")

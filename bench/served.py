@@ -100,7 +100,9 @@ def targets(names: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _there(server: str) -> bool:
-    return shutil.which("nginx") is not None if server == "nginx" else find_spec(server) is not None
+    if server == "nginx":
+        return shutil.which("nginx") is not None
+    return find_spec(server.partition(" ")[0]) is not None
 
 
 def measure(
@@ -236,6 +238,13 @@ def app(name: str) -> App:
     return BARE[name][0] if name in BARE else FRAMEWORKS[name].programs["plain"]()
 
 
+def _interface(name: str) -> Interface:
+    """What Granian speaks with *name*."""
+    if name in BARE:
+        return BARE[name][1]
+    return "rsgi" if name == "carboy-async" else FRAMEWORKS[name].interface
+
+
 def serve(name: str, server: str, port: int) -> None:
     """Serve *name* on *port* until told to stop."""
     if server == "nginx":
@@ -249,6 +258,10 @@ def serve(name: str, server: str, port: int) -> None:
         options = ["--workers=1", "--threads=8", f"--bind=127.0.0.1:{port}", "--log-level=critical"]
         command = [sys.executable, "-m", "gunicorn", *options, f"bench.served:app({name!r})"]
         os.execv(sys.executable, command)
+    elif server == "carboy serve":
+        command = [sys.executable, "-m", "carboy", "--app", f"bench.served:app({name!r})"]
+        options = [f"--port={port}", f"--interface={_interface(name)}"]
+        os.execv(sys.executable, [*command, "serve", *options])
     elif server == "uvicorn":
         import uvicorn
 
@@ -265,10 +278,7 @@ def serve(name: str, server: str, port: int) -> None:
         from granian.constants import Interfaces
         from granian.server import Server as Granian
 
-        if name in BARE:
-            interface = BARE[name][1]
-        else:
-            interface = "rsgi" if name == "carboy-async" else FRAMEWORKS[name].interface
+        interface = _interface(name)
         granian = Granian(
             "bench.served",
             port=port,
