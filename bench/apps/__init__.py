@@ -65,9 +65,7 @@ class Framework:
 #: By the name that options and results use.
 FRAMEWORKS = {
     "carboy": Framework("Carboy", "carboy", "carboy", "wsgi", "carboy serve"),
-    "carboy-async": Framework(
-        "Carboy, async", "carboy_async", "carboy", "asgi", "carboy serve"
-    ),
+    "carboy-async": Framework("Carboy, async", "carboy_async", "carboy", "asgi", "carboy serve"),
     "flask": Framework("Flask", "flask", "flask", "wsgi", "gunicorn"),
     "bottle": Framework("Bottle", "bottle", "bottle", "wsgi", "gunicorn"),
     "falcon": Framework("Falcon", "falcon", "falcon", "wsgi", "gunicorn"),
