@@ -8,6 +8,7 @@ Must not know: the command line and the servers, but for the methods that start 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import weakref
@@ -45,14 +46,11 @@ from .wrappers import Request, Response
 from .wrappers.response import redirect
 
 if TYPE_CHECKING:
-    import logging
     from wsgiref.types import WSGIEnvironment
 
-    from jinja2 import Environment
     from werkzeug.wrappers import Response as BaseResponse
 
     from .blueprints import Blueprint
-    from .templating import DispatchingJinjaLoader
     from .testing import FlaskClient, FlaskCliRunner
 
 T_shell_context_processor = TypeVar(
@@ -108,7 +106,7 @@ class Flask(OldApplication, Serving):
     request_class: type[Request] = Request
     response_class: type[Response] = Response
     aborter_class: type[Aborter] = Aborter
-    jinja_environment: type[Environment] = _Imported(".templating", "Environment")  # type: ignore[assignment]
+    jinja_environment: type[ft.Environment] = _Imported(".templating", "Environment")  # type: ignore[assignment]
     app_ctx_globals_class: type[_AppCtxGlobals] = _AppCtxGlobals
     config_class: type[Config] = Config
     json_provider_class: type[JSONProvider] = DefaultJSONProvider
@@ -418,11 +416,11 @@ class Flask(OldApplication, Serving):
     # Templates
 
     @cached_property
-    def jinja_env(self) -> Environment:
+    def jinja_env(self) -> ft.Environment:
         """The Jinja environment, made when it is first used."""
         return self.create_jinja_environment()
 
-    def create_jinja_environment(self) -> Environment:
+    def create_jinja_environment(self) -> ft.Environment:
         """A Jinja environment with the application's options, globals and policies."""
         from .globals import g, request, session
         from .helpers import get_flashed_messages
@@ -431,7 +429,7 @@ class Flask(OldApplication, Serving):
         options.setdefault("autoescape", self.select_jinja_autoescape)
         auto_reload = self.config["TEMPLATES_AUTO_RELOAD"]
         options.setdefault("auto_reload", self.debug if auto_reload is None else auto_reload)
-        env = self.jinja_environment(self, **options)  # type: ignore[arg-type]
+        env = self.jinja_environment(self, **options)
         env.globals.update(
             # Jinja looks for marks on what it calls, which takes long on a bound method.
             url_for=partial(self.url_for),
@@ -445,7 +443,7 @@ class Flask(OldApplication, Serving):
         env.policies["json.dumps_function"] = self.json.dumps
         return env
 
-    def create_global_jinja_loader(self) -> DispatchingJinjaLoader:
+    def create_global_jinja_loader(self) -> ft.DispatchingJinjaLoader:
         """The loader of the Jinja environment; to override."""
         from .templating import DispatchingJinjaLoader
 

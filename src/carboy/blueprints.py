@@ -34,7 +34,6 @@ from .scaffold import (
 if TYPE_CHECKING:
     from .app import Flask
 
-DeferredSetupFunction: TypeAlias = Callable[["BlueprintSetupState"], None]
 T_template_filter = TypeVar("T_template_filter", bound="ft.TemplateFilterCallable")
 T_template_test = TypeVar("T_template_test", bound="ft.TemplateTestCallable")
 T_template_global = TypeVar("T_template_global", bound="ft.TemplateGlobalCallable")
@@ -104,6 +103,9 @@ class BlueprintSetupState:
             defaults=defaults,
             **options,
         )
+
+
+DeferredSetupFunction: TypeAlias = Callable[[BlueprintSetupState], None]
 
 
 class Blueprint(OldBlueprint, Scaffold):
