@@ -94,6 +94,9 @@ class _Template(Template):
         )
 
 
+_Template.__name__ = "Template"  # what `repr` calls a template
+
+
 class Environment(BaseEnvironment):
     """A Jinja environment whose templates come from an application and its blueprints.
 
