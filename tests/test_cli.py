@@ -391,6 +391,12 @@ def test_script_info_loads_the_application_once() -> None:
     assert len(made) == 1
 
 
+def test_a_factory_that_makes_nothing_is_no_application() -> None:
+    info = ScriptInfo(create_app=lambda: None)  # type: ignore[arg-type,return-value]
+    with pytest.raises(NoAppException, match="Could not locate a Flask application"):
+        info.load_app()
+
+
 def test_a_missing_module_is_no_error_when_it_need_not_exist() -> None:
     assert carboy.cli.locate_app("no_such_module", None, raise_if_not_found=False) is None
     with pytest.raises(NoAppException, match="Could not import 'no_such_module'"):

@@ -16,6 +16,7 @@ import pytest
 
 from carboy._version import FLASK_VERSION
 from programs.conftest import starting
+from test_parity import MODULES
 
 ROOT = Path(__file__).parent.parent
 VERSION = f"{FLASK_VERSION}+carboy"
@@ -111,6 +112,42 @@ def test_its_module_is_the_command_line(run: Run) -> None:
     assert done.stdout == run("flask", "--app", "hello", "routes").stdout
     assert "index     GET      /" in done.stdout
     assert "Usage: python -m flask [OPTIONS]" in run("python", "-m", "flask", "--help").stdout
+
+
+def test_a_type_checker_finds_every_module(environment: Path) -> None:
+    pytest.importorskip("mypy")
+    program = environment / "typed.py"
+    lines = [
+        "import flask",
+        *(f"import {module} as m{number}" for number, module in enumerate(MODULES)),
+        "from flask.ctx import _AppCtxGlobals",
+        "app = flask.Flask(__name__)",
+        "@app.get('/')",
+        "def index() -> flask.Response:",
+        "    return flask.jsonify(flask.request.args['a'])",
+        "reveal_type(index())",
+        "reveal_type(app.jinja_env)",
+        "reveal_type(app.test_client())",
+        "app.nothing",
+    ]
+    program.write_text("\n".join(lines))
+    options = ("--strict", "--no-error-summary", "--cache-dir", os.devnull)
+    python = ("--python-executable", _command(environment, "python"))
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, *python, program.name],
+        cwd=environment,
+        env={k: v for k, v in os.environ.items() if k != "MYPYPATH"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    said = [line.partition(": ")[2] for line in done.stdout.splitlines()]
+    assert said == [
+        'note: Revealed type is "carboy.wrappers.response.Response"',
+        'note: Revealed type is "carboy.templating.Environment"',
+        'note: Revealed type is "carboy.testing.FlaskClient"',
+        'error: "Flask" has no attribute "nothing"  [attr-defined]',
+    ], done.stderr
 
 
 def test_extensions_find_their_requirement_met(environment: Path, run: Run) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
+from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
 from wsgiref.validate import validator
 
@@ -46,6 +47,21 @@ def test_port_0_is_a_port_of_its_own() -> None:
         assert one.getsockname()[1] != other.getsockname()[1]
         with closing(socket.create_connection(one.getsockname())):
             pass
+
+
+def test_who_replaces_the_standard_librarys_binding_learns_the_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ports = []
+    original = TCPServer.server_bind
+
+    def noting(self: TCPServer) -> None:
+        original(self)
+        ports.append(self.socket.getsockname()[1])
+
+    monkeypatch.setattr(TCPServer, "server_bind", noting)
+    with closing(bind("127.0.0.1", 0)) as listener:
+        assert ports == [listener.getsockname()[1]]
 
 
 def test_a_port_in_use_is_explained() -> None:

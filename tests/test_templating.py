@@ -85,6 +85,11 @@ def test_a_template_says_what_it_says_in_jinja(
     assert "".join(app.jinja_env.get_template(name).generate(VALUES)) == expected
 
 
+def test_a_template_is_shown_as_by_jinja(app: Flask, plain: jinja2.Environment) -> None:
+    name = "text.txt"
+    assert repr(app.jinja_env.get_template(name)) == repr(plain.get_template(name))
+
+
 def test_what_is_put_out_is_finalized(app: Flask, plain: jinja2.Environment) -> None:
     for environment in (app.jinja_env, plain):
         environment.finalize = lambda value: "<none>" if value is None else value

@@ -74,7 +74,7 @@ _LATER = {
     "stream_template_string": ".templating",
 }
 
-# So that a star import brings the later ones as well.
+# So that a star import brings the later ones as well, and the modules that Flask's brings.
 __all__ = [
     "Blueprint",
     "Config",
@@ -84,23 +84,31 @@ __all__ = [
     "ServerSentEvent",
     "abort",
     "after_this_request",
+    "app",
     "appcontext_popped",
     "appcontext_pushed",
     "appcontext_tearing_down",
     "before_render_template",
+    "blueprints",
+    "cli",
+    "config",
     "copy_current_request_context",
+    "ctx",
     "current_app",
     "event_stream",
     "flash",
     "g",
     "get_flashed_messages",
     "get_template_attribute",
+    "globals",
     "got_request_exception",
     "has_app_context",
     "has_request_context",
+    "helpers",
     "install_as_flask",
     "json",
     "jsonify",
+    "logging",
     "make_response",
     "message_flashed",
     "redirect",
@@ -110,15 +118,21 @@ __all__ = [
     "request_finished",
     "request_started",
     "request_tearing_down",
+    "sansio",
     "send_file",
     "send_from_directory",
     "session",
+    "sessions",
+    "signals",
     "stream_template",
     "stream_template_string",
     "stream_with_context",
     "template_rendered",
+    "templating",
+    "typing",
     "url_for",
     "websocket",
+    "wrappers",
 ]
 
 
@@ -141,7 +155,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*vars(sys.modules[__name__]), *_MODULES, *_LATER})
+    return sorted({*vars(sys.modules[__name__]), *__all__})
 
 
 def _find_version() -> str:

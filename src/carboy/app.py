@@ -1,13 +1,15 @@
 """The application class.
 
-Lives here: ``Flask``, its settings, and the registering and building that concern the
-application as a whole. Thin over the layers below: what blueprints share is in ``scaffold``,
-how requests are answered in ``pipeline``, and how servers reach it in ``gateways``.
+Lives here: ``Flask``, and ``App``, which it is made of: the settings, and the registering and
+building that concern the application as a whole. Thin over the layers below: what blueprints
+share is in ``scaffold``, how requests are answered in ``pipeline``, and how servers reach it in
+``gateways``.
 Must not know: the command line and the servers, but for the methods that start them.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import weakref
@@ -45,14 +47,11 @@ from .wrappers import Request, Response
 from .wrappers.response import redirect
 
 if TYPE_CHECKING:
-    import logging
     from wsgiref.types import WSGIEnvironment
 
-    from jinja2 import Environment
     from werkzeug.wrappers import Response as BaseResponse
 
     from .blueprints import Blueprint
-    from .templating import DispatchingJinjaLoader
     from .testing import FlaskClient, FlaskCliRunner
 
 T_shell_context_processor = TypeVar(
@@ -83,32 +82,17 @@ class _Imported:
         return getattr(import_module(self._module, __package__), self._name)
 
 
-class Flask(OldApplication, Serving):
-    """An application: it holds the views, the settings and everything else, and answers requests.
+class App(OldApplication, Serving):
+    """What :class:`Flask` is made of: the settings, the registries, the templates, the URLs.
 
-    ::
-
-        from carboy import Flask
-        app = Flask(__name__)
-
-    :param import_name: the module or package it belongs to, usually ``__name__``; templates,
-        static files and resources are looked for beside it
-    :param static_url_path: where static files are served; the folder's name when left out
-    :param static_folder: the folder of static files, relative to *root_path*
-    :param static_host: the host for the static route, with *host_matching*
-    :param host_matching: match rules by host as well
-    :param subdomain_matching: match rules by the subdomain below ``SERVER_NAME``
-    :param template_folder: the folder of templates, relative to *root_path*
-    :param instance_path: a folder for what belongs to a deployment, absolute
-    :param instance_relative_config: read configuration files from the instance folder
-    :param root_path: the folder that other paths are relative to; the module's when left out
+    Other frameworks build on it under its name in Flask, ``flask.sansio.app.App``, as Quart does.
     """
 
     #: Replace these in a subclass or on an application to have another class used.
     request_class: type[Request] = Request
     response_class: type[Response] = Response
     aborter_class: type[Aborter] = Aborter
-    jinja_environment: type[Environment] = _Imported(".templating", "Environment")  # type: ignore[assignment]
+    jinja_environment: type[ft.Environment] = _Imported(".templating", "Environment")  # type: ignore[assignment]
     app_ctx_globals_class: type[_AppCtxGlobals] = _AppCtxGlobals
     config_class: type[Config] = Config
     json_provider_class: type[JSONProvider] = DefaultJSONProvider
@@ -215,26 +199,6 @@ class Flask(OldApplication, Serving):
         self._got_first_request = False
         self.template_context_processors[None].append(_default_template_ctx_processor)
         self._heed_old_settings()
-        self._add_static_route(static_host, host_matching)
-
-    def _add_static_route(self, static_host: str | None, host_matching: bool) -> None:
-        if not self.has_static_folder:
-            return
-        assert bool(static_host) == host_matching, "Invalid static_host/host_matching combination"
-        # A plain reference would keep every application alive until the garbage collector comes.
-        reference = weakref.ref(self)
-
-        def static(**kwargs: Any) -> Response:
-            app = reference()
-            assert app is not None
-            return app.send_static_file(**kwargs)
-
-        self.add_url_rule(
-            f"{self.static_url_path}/<path:filename>",
-            endpoint="static",
-            host=static_host,
-            view_func=static,
-        )
 
     def _check_setup_finished(self, f_name: str) -> None:
         if self._got_first_request:
@@ -418,11 +382,11 @@ class Flask(OldApplication, Serving):
     # Templates
 
     @cached_property
-    def jinja_env(self) -> Environment:
+    def jinja_env(self) -> ft.Environment:
         """The Jinja environment, made when it is first used."""
         return self.create_jinja_environment()
 
-    def create_jinja_environment(self) -> Environment:
+    def create_jinja_environment(self) -> ft.Environment:
         """A Jinja environment with the application's options, globals and policies."""
         from .globals import g, request, session
         from .helpers import get_flashed_messages
@@ -431,7 +395,7 @@ class Flask(OldApplication, Serving):
         options.setdefault("autoescape", self.select_jinja_autoescape)
         auto_reload = self.config["TEMPLATES_AUTO_RELOAD"]
         options.setdefault("auto_reload", self.debug if auto_reload is None else auto_reload)
-        env = self.jinja_environment(self, **options)  # type: ignore[arg-type]
+        env = self.jinja_environment(self, **options)
         env.globals.update(
             # Jinja looks for marks on what it calls, which takes long on a bound method.
             url_for=partial(self.url_for),
@@ -445,7 +409,7 @@ class Flask(OldApplication, Serving):
         env.policies["json.dumps_function"] = self.json.dumps
         return env
 
-    def create_global_jinja_loader(self) -> DispatchingJinjaLoader:
+    def create_global_jinja_loader(self) -> ft.DispatchingJinjaLoader:
         """The loader of the Jinja environment; to override."""
         from .templating import DispatchingJinjaLoader
 
@@ -699,6 +663,74 @@ class Flask(OldApplication, Serving):
     def _log_failed_finalizing(self) -> None:
         self.logger.exception("Request finalizing failed with an error while handling an error")
 
+
+class Flask(App):
+    """An application: it holds the views, the settings and everything else, and answers requests.
+
+    ::
+
+        from carboy import Flask
+        app = Flask(__name__)
+
+    :param import_name: the module or package it belongs to, usually ``__name__``; templates,
+        static files and resources are looked for beside it
+    :param static_url_path: where static files are served; the folder's name when left out
+    :param static_folder: the folder of static files, relative to *root_path*
+    :param static_host: the host for the static route, with *host_matching*
+    :param host_matching: match rules by host as well
+    :param subdomain_matching: match rules by the subdomain below ``SERVER_NAME``
+    :param template_folder: the folder of templates, relative to *root_path*
+    :param instance_path: a folder for what belongs to a deployment, absolute
+    :param instance_relative_config: read configuration files from the instance folder
+    :param root_path: the folder that other paths are relative to; the module's when left out
+    """
+
+    def __init__(
+        self,
+        import_name: str,
+        static_url_path: str | None = None,
+        static_folder: str | os.PathLike[str] | None = "static",
+        static_host: str | None = None,
+        host_matching: bool = False,
+        subdomain_matching: bool = False,
+        template_folder: str | os.PathLike[str] | None = "templates",
+        instance_path: str | None = None,
+        instance_relative_config: bool = False,
+        root_path: str | None = None,
+    ) -> None:
+        super().__init__(
+            import_name=import_name,
+            static_url_path=static_url_path,
+            static_folder=static_folder,
+            static_host=static_host,
+            host_matching=host_matching,
+            subdomain_matching=subdomain_matching,
+            template_folder=template_folder,
+            instance_path=instance_path,
+            instance_relative_config=instance_relative_config,
+            root_path=root_path,
+        )
+        self._add_static_route(static_host, host_matching)
+
+    def _add_static_route(self, static_host: str | None, host_matching: bool) -> None:
+        if not self.has_static_folder:
+            return
+        assert bool(static_host) == host_matching, "Invalid static_host/host_matching combination"
+        # A plain reference would keep every application alive until the garbage collector comes.
+        reference = weakref.ref(self)
+
+        def static(**kwargs: Any) -> Response:
+            app = reference()
+            assert app is not None
+            return app.send_static_file(**kwargs)
+
+        self.add_url_rule(
+            f"{self.static_url_path}/<path:filename>",
+            endpoint="static",
+            host=static_host,
+            view_func=static,
+        )
+
     # Serving, trying out
 
     def run(
@@ -792,9 +824,6 @@ class Flask(OldApplication, Serving):
 
 
 Flask._plain = {name: getattr(Flask, name) for name in (*_STAGES, "wsgi_app")}
-
-#: The half of Flask that knows no server is a class of its own there, ``flask.sansio.app.App``.
-App = Flask
 
 
 if not TYPE_CHECKING:  # To a type checker, every name would be one.

@@ -32,9 +32,8 @@ from .scaffold import (
 )
 
 if TYPE_CHECKING:
-    from .app import Flask
+    from .app import App
 
-DeferredSetupFunction: TypeAlias = Callable[["BlueprintSetupState"], None]
 T_template_filter = TypeVar("T_template_filter", bound="ft.TemplateFilterCallable")
 T_template_test = TypeVar("T_template_test", bound="ft.TemplateTestCallable")
 T_template_global = TypeVar("T_template_global", bound="ft.TemplateGlobalCallable")
@@ -52,7 +51,7 @@ class BlueprintSetupState:
     def __init__(
         self,
         blueprint: Blueprint,
-        app: Flask,
+        app: App,
         options: Any,
         first_registration: bool,
     ) -> None:
@@ -104,6 +103,9 @@ class BlueprintSetupState:
             defaults=defaults,
             **options,
         )
+
+
+DeferredSetupFunction: TypeAlias = Callable[[BlueprintSetupState], None]
 
 
 class Blueprint(OldBlueprint, Scaffold):
@@ -183,7 +185,7 @@ class Blueprint(OldBlueprint, Scaffold):
         self.record(update_wrapper(wrapper, func))
 
     def make_setup_state(
-        self, app: Flask, options: dict[str, Any], first_registration: bool = False
+        self, app: App, options: dict[str, Any], first_registration: bool = False
     ) -> BlueprintSetupState:
         """The object that :meth:`register` hands to the recorded functions; to override."""
         return BlueprintSetupState(self, app, options, first_registration)
@@ -199,7 +201,7 @@ class Blueprint(OldBlueprint, Scaffold):
             raise ValueError("Cannot register a blueprint on itself")
         self._blueprints.append((blueprint, options))
 
-    def register(self, app: Flask, options: dict[str, Any]) -> None:
+    def register(self, app: App, options: dict[str, Any]) -> None:
         """Add everything recorded to *app*; ``app.register_blueprint`` calls this.
 
         :param app: the application
@@ -222,7 +224,7 @@ class Blueprint(OldBlueprint, Scaffold):
         self._add_commands(app, name, options.get("cli_group", self.cli_group))
         self._register_nested(app, state)
 
-    def _take_name(self, app: Flask, name: str, own_name: str) -> None:
+    def _take_name(self, app: App, name: str, own_name: str) -> None:
         if (holder := app.blueprints.get(name)) is not None:
             which = "this" if holder is self else "a different"
             where = "" if own_name == name else f" {name!r}"
@@ -233,7 +235,7 @@ class Blueprint(OldBlueprint, Scaffold):
         app.blueprints[name] = self
         self._got_registered_once = True
 
-    def _merge_blueprint_funcs(self, app: Flask, name: str) -> None:
+    def _merge_blueprint_funcs(self, app: App, name: str) -> None:
         """Put the blueprint's hooks, handlers and views into the registries of *app*."""
 
         def key(own: str | None) -> str:
@@ -258,7 +260,7 @@ class Blueprint(OldBlueprint, Scaffold):
             for own, functions in getattr(self, registry).items():
                 merged[key(own)].extend(functions)
 
-    def _add_commands(self, app: Flask, name: str, cli_group: str | None) -> None:
+    def _add_commands(self, app: App, name: str, cli_group: str | None) -> None:
         # `cli` comes into being when first used: without it there are no commands.
         if "cli" not in self.__dict__ or not self.cli.commands:
             return
@@ -268,7 +270,7 @@ class Blueprint(OldBlueprint, Scaffold):
         self.cli.name = name if cli_group is _sentinel else cli_group
         app.cli.add_command(self.cli)
 
-    def _register_nested(self, app: Flask, state: BlueprintSetupState) -> None:
+    def _register_nested(self, app: App, state: BlueprintSetupState) -> None:
         for blueprint, options in self._blueprints:
             options = options.copy()
             inner_subdomain = options.get("subdomain") or blueprint.subdomain

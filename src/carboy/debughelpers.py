@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jinja2.loaders import BaseLoader
     from werkzeug.datastructures import ImmutableMultiDict
 
-    from .app import Flask
+    from .app import App
     from .scaffold import Scaffold
     from .wrappers import Request
 
@@ -108,7 +108,7 @@ def attach_enctype_error_multidict(request: Request) -> None:
 
 
 def explain_template_loading_attempts(
-    app: Flask,
+    app: App,
     template: str,
     attempts: Sequence[tuple[BaseLoader, Scaffold, Found | None]],
 ) -> None:
@@ -146,7 +146,7 @@ def explain_template_loading_attempts(
     app.logger.info("\n".join(lines))
 
 
-def _describe(source: Scaffold, app: Flask) -> str:
+def _describe(source: Scaffold, app: App) -> str:
     if source is app:
         return f"application {app.import_name!r}"
     return f"blueprint {source.name!r} ({source.import_name})"

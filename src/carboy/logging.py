@@ -19,7 +19,7 @@ from werkzeug.local import LocalProxy
 from .globals import request
 
 if TYPE_CHECKING:
-    from .app import Flask
+    from .app import App
 
 
 def _errors_stream() -> TextIO:
@@ -54,7 +54,7 @@ def has_level_handler(logger: logging.Logger) -> bool:
     return False
 
 
-def create_logger(app: Flask) -> logging.Logger:
+def create_logger(app: App) -> logging.Logger:
     """The logger that has the application's name, ready to be used.
 
     In debug mode its level becomes ``DEBUG`` unless it has one. :data:`default_handler` is

@@ -66,7 +66,7 @@ _OLD: dict[str, tuple[str, str]] = {
 
 #: What modules of Flask import for their own use, and programs took from any of them.
 _BORROWED = {
-    "App": "carboy.app.Flask",
+    "App": "carboy.app.App",
     "AppContext": "carboy.ctx.AppContext",
     "AppGroup": "carboy.cli.AppGroup",
     "BadRequest": "werkzeug.exceptions.BadRequest",

@@ -19,15 +19,13 @@ from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from werkzeug.exceptions import HTTPException, default_exceptions
 
+from . import typing as ft
 from .globals import current_app
 from .helpers import get_root_path, send_from_directory
 from .hooks import Hooks
 from .wrappers import Response
 
 if TYPE_CHECKING:
-    from jinja2 import BaseLoader
-
-    from . import typing as ft
     from .cli import AppGroup
 
 P = ParamSpec("P")
@@ -185,7 +183,7 @@ class Scaffold:
         return send_from_directory(folder, filename, max_age=self.get_send_file_max_age(filename))
 
     @cached_property
-    def jinja_loader(self) -> BaseLoader | None:
+    def jinja_loader(self) -> ft.BaseLoader | None:
         """Loads the templates of :attr:`template_folder`; ``None`` when there is none."""
         if self.template_folder is None:
             return None

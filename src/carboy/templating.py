@@ -27,7 +27,7 @@ from .signals import before_render_template, template_rendered
 from .streaming import StreamedInContext
 
 if TYPE_CHECKING:
-    from .app import Flask
+    from .app import App, Flask
     from .scaffold import Scaffold
 
 #: Jinja's answer for a template: source, file name, and whether it is still current.
@@ -94,6 +94,9 @@ class _Template(Template):
         )
 
 
+_Template.__name__ = "Template"  # what `repr` calls a template
+
+
 class Environment(BaseEnvironment):
     """A Jinja environment whose templates come from an application and its blueprints.
 
@@ -105,7 +108,7 @@ class Environment(BaseEnvironment):
     template_class = _Template
     escaped = staticmethod(_escaped)
 
-    def __init__(self, app: Flask, **options: Any) -> None:
+    def __init__(self, app: App, **options: Any) -> None:
         if "loader" not in options:
             options["loader"] = app.create_global_jinja_loader()
         super().__init__(**options)
@@ -128,7 +131,7 @@ class DispatchingJinjaLoader(BaseLoader):
     :param app: the application
     """
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: App) -> None:
         self.app = app
 
     def get_source(self, environment: BaseEnvironment, template: str) -> _Source:

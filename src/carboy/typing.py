@@ -1,8 +1,9 @@
 """Names for the types of the public API: what a view returns, what a hook takes.
 
-Lives here: type aliases, for annotations in applications and in this package.
-Must not know: anything at run time. Classes are named as strings, so that importing this
-module imports none of them.
+Lives here: type aliases, for annotations in applications and in this package, and the classes of
+Jinja's that annotations name.
+Must not know: anything at run time. Classes are named as strings, or imported when an annotation
+that names them is evaluated, so that importing this module imports none of them.
 """
 
 from __future__ import annotations
@@ -15,12 +16,17 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+    from jinja2 import BaseLoader as BaseLoader
     from werkzeug.datastructures import Headers
     from werkzeug.sansio.response import Response
+
+    from .templating import DispatchingJinjaLoader as DispatchingJinjaLoader
+    from .templating import Environment as Environment
 
 # ``Union`` rather than ``|`` wherever a class is named as a string: ``"Response" | str`` cannot
 # be evaluated.
@@ -93,3 +99,12 @@ ErrorHandlerCallable = (
 )
 
 RouteCallable = Callable[..., ResponseReturnValue] | Callable[..., Awaitable[ResponseReturnValue]]
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one.
+    _LATER = {"BaseLoader", "DispatchingJinjaLoader", "Environment"}
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATER:
+            return getattr(import_module("carboy.templating"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

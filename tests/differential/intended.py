@@ -72,6 +72,10 @@ INTENDED: dict[str, Intended] = {
         "The template environment is made when it is first used.",
         flask="('stage', 'create_global_jinja_loader', []), ('stage', 'finalize_request'",
     ),
+    "environs: GET /changed?a=1": Intended(
+        "What has not been asked for is computed from the environ as it is then.",
+        carboy='"query":"b=2"',
+    ),
     "environs: GET /attributes (credentials beyond ASCII)": Intended(
         "Bad input is not the server's error.",
         carboy='"authorization":"None"',

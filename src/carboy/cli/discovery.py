@@ -259,31 +259,29 @@ class ScriptInfo:
         """
         if self._loaded_app is None:
             application = self._find()
+            if application is None:
+                raise NoAppException(
+                    "Could not locate a Flask application. Use the 'carboy --app' option,"
+                    " 'FLASK_APP' environment variable, or a 'wsgi.py' or 'app.py' file in the"
+                    f" current directory ({os.getcwd()!r})."
+                )
             if self.set_debug_flag:
                 application.debug = get_debug_flag()
             self._loaded_app = application
         return self._loaded_app
 
-    def _find(self) -> Flask:
+    def _find(self) -> Flask | None:
         if self.create_app is not None:
             return self.create_app()
         if self.app_import_path:
             # A colon before a slash belongs to a Windows drive.
             path, *name = re.split(r":(?![\\/])", self.app_import_path, maxsplit=1)
-            application = locate_app(prepare_import(path), name[0] if name else None)
-        else:
-            found = (
-                locate_app(prepare_import(file), None, raise_if_not_found=False)
-                for file in DEFAULT_FILES
-            )
-            application = next((each for each in found if each is not None), None)
-        if application is None:
-            raise NoAppException(
-                "Could not locate a Flask application. Use the 'carboy --app' option,"
-                " 'FLASK_APP' environment variable, or a 'wsgi.py' or 'app.py' file in the"
-                f" current directory ({os.getcwd()!r})."
-            )
-        return application
+            return locate_app(prepare_import(path), name[0] if name else None)
+        found = (
+            locate_app(prepare_import(file), None, raise_if_not_found=False)
+            for file in DEFAULT_FILES
+        )
+        return next((each for each in found if each is not None), None)
 
 
 pass_script_info = click.make_pass_decorator(ScriptInfo, ensure=True)

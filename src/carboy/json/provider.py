@@ -28,7 +28,7 @@ from uuid import UUID
 from werkzeug.http import http_date
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..app import App
     from ..wrappers import Response
 
 
@@ -41,8 +41,8 @@ class JSONProvider:
     :param app: the application; held weakly, as ``_app``
     """
 
-    def __init__(self, app: Flask) -> None:
-        self._app: Flask = cast("Flask", weakref.proxy(app))
+    def __init__(self, app: App) -> None:
+        self._app: App = cast("App", weakref.proxy(app))
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Serialise *obj* as JSON.

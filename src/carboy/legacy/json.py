@@ -18,7 +18,7 @@ from ..json.provider import DefaultJSONProvider, JSONProvider, _default
 from ..old_names import deprecated
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..app import App
 
 
 class JSONEncoder(json.JSONEncoder):
@@ -79,7 +79,7 @@ def encoding(provider_class: type[JSONProvider]) -> type[JSONProvider]:
     return type(provider_class.__name__, (provider_class, _EncodingProvider), {})
 
 
-def use_classes(app: Flask) -> None:
+def use_classes(app: App) -> None:
     """Let the encoders and decoders of *app* and its blueprints count from now on."""
     provider = app.json
     wanted = encoding(type(provider))
@@ -105,7 +105,7 @@ def own_class(scaffold: object, name: str) -> type[Any] | None:
     return of_class if isinstance(of_class, type) else None
 
 
-def _chosen(app: Flask, name: str) -> type[Any] | None:
+def _chosen(app: App, name: str) -> type[Any] | None:
     ctx = _cv_ctx.get(None)
     if ctx is not None and ctx._request_ctx is not None:
         blueprint = app.blueprints.get(ctx._request_ctx.request.blueprint)  # type: ignore[arg-type]
@@ -123,7 +123,7 @@ _ATTRIBUTES = {
 }
 
 
-def heed(app: Flask, key: str, stacklevel: int) -> None:
+def heed(app: App, key: str, stacklevel: int) -> None:
     """Let an old setting have its effect.
 
     :param key: the setting, which the application's configuration holds

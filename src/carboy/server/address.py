@@ -16,6 +16,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from socketserver import BaseRequestHandler, TCPServer
 from typing import Any
 
 #: How many connections may wait to be accepted.
@@ -71,18 +72,31 @@ def bind(host: str, port: int) -> socket.socket:
         raise CannotListen(
             host, port, reason, "The host must be a name or an address of this machine."
         ) from None
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    # Windows' option of the same name would let two servers share the port.
-    if os.name == "posix":
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener = _Listener(family, found[0][4])
+    listener.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
-        sock.bind(found[0][4])
-        sock.listen(BACKLOG)
+        listener.server_bind()
+        listener.server_activate()
     except OSError as error:
-        sock.close()
+        listener.socket.close()
         raise CannotListen(host, port, *_explain(error, found[0][4])) from None
-    return sock
+    return listener.socket
+
+
+class _Listener(TCPServer):
+    """A socket that is to listen on an address.
+
+    One of the standard library's, because programs that test a server replace its
+    ``server_bind`` to learn which port was free, as Flask-Testing does.
+    """
+
+    # Windows' option of the same name would let two servers share the port.
+    allow_reuse_address = os.name == "posix"
+    request_queue_size = BACKLOG
+
+    def __init__(self, family: socket.AddressFamily, address: tuple[Any, ...]) -> None:
+        self.address_family = family
+        super().__init__(address, BaseRequestHandler, bind_and_activate=False)
 
 
 def bind_unix(path: str) -> socket.socket:

@@ -66,6 +66,16 @@ def _application(flask: ModuleType, **config: Any) -> Any:
         skipped = ("input_stream", "json_module")
         return {name: tried(name) for name in names if name not in skipped}
 
+    @app.get("/changed")
+    def changed() -> Any:
+        kept = request.path
+        request.environ.update(PATH_INFO="/other", QUERY_STRING="b=2", HTTP_X="header")
+        return {
+            "path": [kept, request.path],
+            "query": request.query_string.decode(),
+            "header": request.headers["X"],
+        }
+
     return app
 
 
@@ -105,6 +115,7 @@ REQUESTS = [
     get("/plain", name="no protocol", without=("SERVER_PROTOCOL",)),
     get("/plain", name="no input", without=("wsgi.input",)),
     get("/plain", name="no errors but none needed", environ={"wsgi.multithread": None}),
+    get("/changed", query="a=1"),
     get("/attributes"),
     get("/attributes", query="a=1", name="no path", without=("REQUEST_URI", "RAW_URI")),
     get(

@@ -158,6 +158,21 @@ def probe_one_function_registered_twice(flask: ModuleType) -> object:
     return [sorted(app.view_functions), _tried(lambda: app.route("/c")(other))]
 
 
+def probe_what_other_frameworks_build_on(flask: ModuleType) -> object:
+    base = flask.sansio.app.App
+
+    class Other(base):
+        default_config = flask.Flask.default_config
+
+        def __init__(self, import_name: str) -> None:
+            super().__init__(import_name, host_matching=True)
+            self.add_url_rule("/files/<name>", "static", lambda name: f"own {name}")
+
+    other = Other(__name__)
+    rules = [(rule.rule, rule.endpoint) for rule in other.url_map.iter_rules()]
+    return rules, other.static_url_path, issubclass(flask.Flask, base), base is flask.Flask
+
+
 def probe_registries_of_a_new_application(flask: ModuleType) -> object:
     app = flask.Flask(__name__)
     return {

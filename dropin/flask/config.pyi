@@ -1,0 +1,1 @@
+from carboy.config import *

@@ -1,0 +1,1 @@
+from carboy.templating import *
