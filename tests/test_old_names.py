@@ -67,6 +67,14 @@ def test_a_name_that_never_was() -> None:
             exec(f"from {module} import nothing")
 
 
+def test_a_private_name_is_told_to_be_one() -> None:
+    helpers = importlib.import_module("carboy.helpers")
+    with pytest.raises(AttributeError, match="'_split_blueprint_path': it is private where Flask"):
+        helpers._split_blueprint_path  # noqa: B018
+    with pytest.raises(AttributeError, match="'__wrapped__'$"):
+        helpers.__wrapped__  # noqa: B018
+
+
 def test_the_documentation_lists_every_name() -> None:
     text = DIFFERENCES.read_text()
     for path in (*old_names._OLD, *old_names.SETTINGS, *old_names.FILE_ARGUMENTS):

@@ -153,9 +153,10 @@ def find(module: str, name: str) -> Any:
     if within and not place:
         place = _BORROWED.get(name, "")
     if not place:
-        raise AttributeError(
-            f"module {module!r} has no attribute {name!r}", name=name, obj=sys.modules[module]
-        )
+        what = f"module {module!r} has no attribute {name!r}"
+        if name.startswith("_") and not name.startswith("__"):
+            what += ": it is private where Flask has it. Every public name of Flask is here"
+        raise AttributeError(what, name=name, obj=sys.modules[module])
     if advice:
         deprecated(f"flask.{path}", advice, stacklevel=3)
     home, _, name = place.rpartition(".")
