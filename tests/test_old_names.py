@@ -71,7 +71,7 @@ def test_a_private_name_is_told_to_be_one() -> None:
     helpers = importlib.import_module("carboy.helpers")
     with pytest.raises(AttributeError, match="'_split_blueprint_path': it is private where Flask"):
         helpers._split_blueprint_path  # noqa: B018
-    with pytest.raises(AttributeError, match="'__wrapped__'$"):
+    with pytest.raises(AttributeError, match=r"'__wrapped__'$"):
         helpers.__wrapped__  # noqa: B018
 
 
