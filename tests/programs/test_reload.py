@@ -386,6 +386,21 @@ def test_settings_files(program: Program, folder: Path) -> None:
     assert reloads(program) == [".env", ".env", ".flaskenv"]
 
 
+def test_that_settings_files_are_not_read_is_said_once(run: Run, folder: Path) -> None:
+    (folder / "without").mkdir()
+    (folder / "without" / "dotenv.py").write_text("raise ImportError")
+    path = os.pathsep.join([str(folder / "without"), os.environ.get("PYTHONPATH", "")])
+    program = _address(run(PYTHONPATH=path))
+    (folder / "words.py").write_text("WORD =")
+    failed(program)
+    assert "Tip" not in program.get("/").text
+    (folder / "words.py").write_text("WORD = 'two'")
+    reloaded(program)
+    program.stop()
+    tip = " * Tip: There are .env files present. Install python-dotenv to use them."
+    assert [line for line in program.said if "Tip" in line] == [tip]
+
+
 def test_extra_files_and_excluded_ones(run: Run, folder: Path) -> None:
     (folder / "data" / "deep").mkdir(parents=True)
     program = _address(
