@@ -51,6 +51,7 @@ def test_the_attack_would_work(console: Console, attacked: Callable[[], bool]) -
         pytest.param({"X_Debugger_Secret": "\xe4\xf6"}, id="with a secret that is no text"),
         pytest.param({"Origin": "http://evil.example"}, id="from another site"),
         pytest.param({"Origin": "http://localhost:8000"}, id="from another port"),
+        pytest.param({"Origin": "https://localhost:5000"}, id="from another scheme"),
         pytest.param({"Origin": "null"}, id="from a sandbox"),
         pytest.param({"Origin": "http://localhost:5000.evil.example"}, id="from a longer name"),
         pytest.param({"Origin": "http://[evil"}, id="from an origin that is none"),
@@ -271,6 +272,12 @@ def test_a_remote_console_needs_the_token(
     assert not attacked()
     assert console.ask(ATTACK, **right).status_code == 200
     assert attacked()
+
+
+def test_a_remote_console_behind_https(remote: tuple[Console, str]) -> None:
+    console, token = remote
+    there = {**THERE, "Origin": "https://192.168.1.5:5000"}
+    assert console.ask("1", **there, X_Debugger_Token=token).status_code == 200
 
 
 def test_tokens_cannot_be_tried_without_end(remote: tuple[Console, str]) -> None:

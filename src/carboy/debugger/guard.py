@@ -27,7 +27,6 @@ import sys
 import threading
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -214,12 +213,12 @@ class Guard:
             return "An evaluation is a POST."
         if environ.get("HTTP_SEC_FETCH_SITE", "same-origin") != "same-origin":
             return "The request came from another site."
-        origin = environ.get("HTTP_ORIGIN", "")
-        try:
-            parts = urlsplit(origin)
-        except ValueError:
-            return "The request came from another origin."
-        if parts.scheme not in ("http", "https") or parts.netloc != environ.get("HTTP_HOST"):
+        schemes = [environ.get("wsgi.url_scheme")]
+        if self.token is not None:
+            # What stands before a server for others may speak HTTPS for it.
+            schemes.append("https")
+        own = [f"{scheme}://{environ.get('HTTP_HOST')}" for scheme in schemes]
+        if environ.get("HTTP_ORIGIN") not in own:
             return "The request came from another origin."
         if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != "application/json":
             # A form can be sent from any page without asking.
