@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from types import FrameType
     from wsgiref.types import WSGIEnvironment
 
-#: Where the ``Host`` header is as it came: middleware may put what a proxy says in its place.
-ASKED_HOST: Final = "carboy.debugger.host"
+#: Where the request is as it came: middleware may put what a proxy says in the place of its host
+#: and its client, and take the headers away that tell of the proxy.
+ASKED: Final = "carboy.debugger.asked"
 
 #: Headers by which a proxy shows itself, or their beginning.
 _FORWARDED: Final = (
@@ -148,6 +149,7 @@ class Guard:
 
         :param server_name: the name that the application is configured with
         """
+        environ = environ.get(ASKED, environ)
         if _is_asked_by_another_site(environ) or (self._is_local and _is_forwarded(environ)):
             return False
         host = _host(environ)
@@ -161,6 +163,7 @@ class Guard:
 
         :param server_name: the name that the application is configured with
         """
+        environ = environ.get(ASKED, environ)
         if not self._wanted:
             return "It was switched off."
         if os.getpid() != self._process:
@@ -189,6 +192,7 @@ class Guard:
 
         :param server_name: the name that the application is configured with
         """
+        environ = environ.get(ASKED, environ)
         # Where browsers do not say it, as without HTTPS on another machine, a token is needed.
         if (
             environ.get("HTTP_SEC_FETCH_DEST", "document") != "document"
@@ -257,6 +261,5 @@ def _not_of_this_machine(environ: WSGIEnvironment) -> str:
 
 def _host(environ: WSGIEnvironment) -> str:
     """The name in the ``Host`` header, without its port; empty if that is no name."""
-    host = str(environ.get(ASKED_HOST, environ.get("HTTP_HOST", "")))
-    found = _HOST.fullmatch(host)
+    found = _HOST.fullmatch(environ.get("HTTP_HOST", ""))
     return "" if found is None else found[1].lower()
