@@ -24,7 +24,7 @@ import pytest
 from .conftest import COMMAND, PATIENCE, Program, Start, starting
 
 PROGRAM = """
-import sys, threading
+import signal, sys, threading
 from flask import Flask, Response, request
 
 app = Flask(__name__)
@@ -60,6 +60,11 @@ def wait():
 def release():
     released.set()
     return "released"
+
+@app.route("/interrupted")
+def interrupted():
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    return "interrupted"
 
 @app.route("/fail")
 def fail():
@@ -136,6 +141,18 @@ def test_it_stops_quietly(program: Program, number: int) -> None:
         program.get("/")
         assert program.stop(number) == 0
     assert program.said[-1].startswith("GET / 200 ")
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi", "rsgi"])
+def test_a_signal_that_interrupts_another_thread(
+    start: Start, tmp_path: Path, interface: str
+) -> None:
+    """As for one that comes after the last look before a wait, nothing wakes the main thread."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    options = "run", "--interface", interface
+    program = start(COMMAND, "--app", "program", *options, folder=tmp_path)
+    assert program.get("/interrupted").text == "interrupted"
+    assert program.wait() == 0
 
 
 #: Serves again and again. A first time until a signal comes from outside, to count the steps that
