@@ -245,6 +245,15 @@ def test_markdown_for_a_bug_report(app: Flask, page: Pages) -> None:
     assert re.search(r"- Python 3\.\d+\.\d+, Carboy ", text)
 
 
+def test_the_path_stays_in_its_line_of_a_report(app: Flask, page: Pages) -> None:
+    """It is whoever wrote the link that chose it, and the report is for the public."""
+    fail_with(app, ValueError("x"))
+    shown = page("/?a=%60%20![](http://evil.example/)%0AValueError:%20fake%1B[31m%E2%80%AE").data
+    path = "/?a={} ![](http://evil.example/)%0AValueError: fake%1B[31m%E2%80%AE (rule"
+    assert f"\nRequest: GET {path.format('`')}" in shown["text"]
+    assert f"\n- Request: `GET {path.format('%60')}" in shown["markdown"]
+
+
 def test_the_text_is_a_traceback_of_python(app: Flask) -> None:
     @app.get("/")
     def index() -> str:

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,6 +108,19 @@ def test_secrets_of_the_process_are_masked(
     for name in ("environment", "signing", "former", "mail", "database", "account", "bearer"):
         assert secret(name) not in shown.html, name
         assert secret(name) not in shown.data["text"] + shown.data["markdown"]
+
+
+def test_where_things_lie_is_no_secret(
+    app: Flask, page: Pages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A shell tells the current directory as PWD."""
+    monkeypatch.setenv("PWD", str(tmp_path))
+
+    @app.get("/")
+    def index() -> str:
+        return (tmp_path / "prices.csv").read_text()
+
+    assert f"'{tmp_path / 'prices.csv'}'" in page("/").text
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def test_the_attack_would_work(console: Console, attacked: Callable[[], bool]) -
         pytest.param({"X_Debugger_Secret": "\xe4\xf6"}, id="with a secret that is no text"),
         pytest.param({"Origin": "http://evil.example"}, id="from another site"),
         pytest.param({"Origin": "http://localhost:8000"}, id="from another port"),
+        pytest.param({"Origin": "https://localhost:5000"}, id="from another scheme"),
         pytest.param({"Origin": "null"}, id="from a sandbox"),
         pytest.param({"Origin": "http://localhost:5000.evil.example"}, id="from a longer name"),
         pytest.param({"Origin": "http://[evil"}, id="from an origin that is none"),
@@ -212,6 +213,25 @@ def test_a_foreign_name_cannot_be_exchanged_by_a_header(host: str) -> None:
     assert near.status_code == 404 and "No rule" not in near.text
 
 
+def test_middleware_that_hides_a_tunnel() -> None:
+    app = Flask(__name__)
+    app.debug = True
+    inner = app.wsgi_app
+
+    def hiding(environ: dict[str, Any], start_response: Any) -> Any:
+        environ["REMOTE_ADDR"] = environ.pop("HTTP_X_FORWARDED_FOR")
+        environ["HTTP_HOST"] = environ.pop("HTTP_X_FORWARDED_HOST")
+        return inner(environ, start_response)
+
+    app.wsgi_app = hiding  # type: ignore[method-assign]
+    install(app)
+    fail_with(app, ValueError("message"))
+    tunnel = {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "localhost"}
+    shown = Page(app.test_client().get("/", headers={"Accept": BROWSER, **tunnel}))
+    assert "message" in shown.text and "console" not in shown.data
+    assert 'class="variables"' not in shown.html and 'class="facts"' not in shown.html
+
+
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Cf-Connecting-Ip"])
 def test_a_tunnel_under_the_name_of_this_machine(page: Pages, shop: str, header: str) -> None:
     shown = page(shop, headers={header: "1.2.3.4"})
@@ -271,6 +291,12 @@ def test_a_remote_console_needs_the_token(
     assert not attacked()
     assert console.ask(ATTACK, **right).status_code == 200
     assert attacked()
+
+
+def test_a_remote_console_behind_https(remote: tuple[Console, str]) -> None:
+    console, token = remote
+    there = {**THERE, "Origin": "https://192.168.1.5:5000"}
+    assert console.ask("1", **there, X_Debugger_Token=token).status_code == 200
 
 
 def test_tokens_cannot_be_tried_without_end(remote: tuple[Console, str]) -> None:

@@ -280,6 +280,42 @@ def test_a_program_that_cannot_be_started(
     assert program.get("/").text == "two"
 
 
+SECRET = "raise RuntimeError('no postgresql://ada:' + 'hunter' + '22@host')"
+ELSEWHERE = "What it said is to be seen where it was started."
+
+
+@pytest.mark.parametrize("options", [("--no-debug", "--reload"), ("--no-debugger",)])
+def test_where_exceptions_are_not_shown_it_is_not_told_why(
+    run: Run, folder: Path, options: tuple[str, ...]
+) -> None:
+    program = _address(run(*options))
+    (folder / "words.py").write_text(SECRET)
+    failed(program)
+    assert any("hunter22" in line for line in program.said)
+    for accept in ("*/*", "application/json", "text/html"):
+        text = program.get("/", Accept=accept).text
+        assert "The program could not be started." in text and ELSEWHERE in text
+        assert "RuntimeError" not in text and "words.py" not in text
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param({"Host": "evil.example:5000"}, id="DNS rebinding"),
+        pytest.param({"X_Forwarded_For": "1.2.3.4"}, id="through a tunnel"),
+        pytest.param({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "cors"}, id="by a script"),
+    ],
+)
+def test_others_are_not_told_why(program: Program, folder: Path, asked: dict[str, str]) -> None:
+    (folder / "words.py").write_text(SECRET)
+    failed(program)
+    for accept in ("*/*", "application/json", "text/html"):
+        text = program.get("/", Accept=accept, **asked).text
+        assert ELSEWHERE in text and "RuntimeError" not in text
+        text = program.get("/", Accept=accept).text
+        assert "RuntimeError" in text and "hunter22" not in text
+
+
 def test_a_missing_module_that_is_made(program: Program, folder: Path) -> None:
     (folder / "words.py").write_text("from missing import WORD")
     failed(program)
@@ -384,6 +420,21 @@ def test_settings_files(program: Program, folder: Path) -> None:
     reloaded(program)
     assert program.get("/variable").text == "six"
     assert reloads(program) == [".env", ".env", ".flaskenv"]
+
+
+def test_that_settings_files_are_not_read_is_said_once(run: Run, folder: Path) -> None:
+    (folder / "without").mkdir()
+    (folder / "without" / "dotenv.py").write_text("raise ImportError")
+    path = os.pathsep.join([str(folder / "without"), os.environ.get("PYTHONPATH", "")])
+    program = _address(run(PYTHONPATH=path))
+    (folder / "words.py").write_text("WORD =")
+    failed(program)
+    assert "Tip" not in program.get("/").text
+    (folder / "words.py").write_text("WORD = 'two'")
+    reloaded(program)
+    program.stop()
+    tip = " * Tip: There are .env files present. Install python-dotenv to use them."
+    assert [line for line in program.said if "Tip" in line] == [tip]
 
 
 def test_extra_files_and_excluded_ones(run: Run, folder: Path) -> None:

@@ -24,7 +24,7 @@ import pytest
 from .conftest import COMMAND, PATIENCE, Program, Start, starting
 
 PROGRAM = """
-import sys, threading
+import signal, sys, threading
 from flask import Flask, Response, request
 
 app = Flask(__name__)
@@ -60,6 +60,11 @@ def wait():
 def release():
     released.set()
     return "released"
+
+@app.route("/interrupted")
+def interrupted():
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    return "interrupted"
 
 @app.route("/fail")
 def fail():
@@ -136,6 +141,71 @@ def test_it_stops_quietly(program: Program, number: int) -> None:
         program.get("/")
         assert program.stop(number) == 0
     assert program.said[-1].startswith("GET / 200 ")
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi", "rsgi"])
+def test_a_signal_that_interrupts_another_thread(
+    start: Start, tmp_path: Path, interface: str
+) -> None:
+    """As for one that comes after the last look before a wait, nothing wakes the main thread."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    options = "run", "--interface", interface
+    program = start(COMMAND, "--app", "program", *options, folder=tmp_path)
+    assert program.get("/interrupted").text == "interrupted"
+    assert program.wait() == 0
+
+
+#: Serves again and again. A first time until a signal comes from outside, to count the steps that
+#: the main thread takes until it does nothing but wait; then once for each of them, and in the very
+#: middle of that step it gets the signal.
+INTERRUPTED = """
+import signal, sys
+from carboy import Flask
+
+app = Flask(__name__)
+
+@app.route("/")
+def index():
+    return "Hello"
+
+def count(frame, event, arg):
+    global steps
+    handler = signal.getsignal(signal.SIGINT)
+    # Until it serves, a signal does what it does anywhere; logging does less the second time.
+    if handler is signal.default_int_handler or frame.f_globals["__name__"] == "logging":
+        return
+    if steps == at or frame.f_code is handler.__code__:
+        sys.setprofile(None)
+        if frame.f_code is not handler.__code__:
+            signal.raise_signal(signal.SIGINT)
+    else:
+        steps += 1
+
+def serve():
+    global steps
+    steps = 0
+    sys.setprofile(count)
+    app.run(port=0)
+    sys.setprofile(None)
+
+at = None
+serve()
+last = steps
+for at in range(last):
+    serve()
+    print("stopped in step", at, "of", last, flush=True)
+"""
+
+
+def test_a_signal_that_comes_while_it_begins_to_wait(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(INTERRUPTED)
+    program = start(sys.executable, "program.py", folder=tmp_path)
+    for _ in range(5):
+        assert program.get("/").text == "Hello"
+    assert program.stop(signal.SIGINT) == 0
+    stopped = [line for line in program.said if line.startswith("stopped")]
+    assert len(stopped) > 10
+    assert stopped[-1] == f"stopped in step {len(stopped) - 1} of {len(stopped)}"
 
 
 def test_a_request_that_does_not_end_is_cut_off(program: Program) -> None:

@@ -40,7 +40,11 @@ def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool 
     try:
         import dotenv
     except ImportError:
-        if path or os.path.isfile(".env") or os.path.isfile(".flaskenv"):
+        from ..server.handover import VARIABLE  # with python-dotenv nobody asks for it
+
+        # What starts the program anew has said so already.
+        is_first = VARIABLE not in os.environ
+        if is_first and (path or os.path.isfile(".env") or os.path.isfile(".flaskenv")):
             click.secho(
                 " * Tip: There are .env files present. Install python-dotenv to use them.",
                 fg="yellow",

@@ -62,14 +62,24 @@ def secrets_of(app: Pipeline, environ: WSGIEnvironment) -> Iterator[object]:
     for name, value in _query(environ):
         if is_secret(name):
             yield value
-    for key, setting in (*app.config.items(), *os.environ.items()):
+    yield from secrets_among((*app.config.items(), *os.environ.items()))
+
+
+def secrets_among(settings: Iterable[tuple[str, object]]) -> Iterator[str]:
+    """The values of *settings* that are secrets by their names."""
+    for key, setting in settings:
         if is_secret(key):
             for one in setting if isinstance(setting, list | tuple) else (setting,):
                 # As it stands in a ``repr``.
                 text = repr(one)[2:-1] if isinstance(one, bytes) else one
-                # And so would "dev" and "secret".
-                if isinstance(text, str) and len(text) >= _MIN_UNNAMED:
+                # "dev" and "secret" would mask half of the page, too.
+                if isinstance(text, str) and len(text) >= _MIN_UNNAMED and not _is_path(text):
                     yield text
+
+
+def _is_path(text: str) -> bool:
+    # Shells tell the current directory as PWD.
+    return os.path.isabs(text) and os.path.exists(text)
 
 
 def describe_request(

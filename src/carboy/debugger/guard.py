@@ -27,14 +27,14 @@ import sys
 import threading
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from types import FrameType
     from wsgiref.types import WSGIEnvironment
 
-#: Where the ``Host`` header is as it came: middleware may put what a proxy says in its place.
-ASKED_HOST: Final = "carboy.debugger.host"
+#: Where the request is as it came: middleware may put what a proxy says in the place of its host
+#: and its client, and take the headers away that tell of the proxy.
+ASKED: Final = "carboy.debugger.asked"
 
 #: Headers by which a proxy shows itself, or their beginning.
 _FORWARDED: Final = (
@@ -149,6 +149,7 @@ class Guard:
 
         :param server_name: the name that the application is configured with
         """
+        environ = environ.get(ASKED, environ)
         if _is_asked_by_another_site(environ) or (self._is_local and _is_forwarded(environ)):
             return False
         host = _host(environ)
@@ -162,6 +163,7 @@ class Guard:
 
         :param server_name: the name that the application is configured with
         """
+        environ = environ.get(ASKED, environ)
         if not self._wanted:
             return "It was switched off."
         if os.getpid() != self._process:
@@ -190,6 +192,7 @@ class Guard:
 
         :param server_name: the name that the application is configured with
         """
+        environ = environ.get(ASKED, environ)
         # Where browsers do not say it, as without HTTPS on another machine, a token is needed.
         if (
             environ.get("HTTP_SEC_FETCH_DEST", "document") != "document"
@@ -214,12 +217,12 @@ class Guard:
             return "An evaluation is a POST."
         if environ.get("HTTP_SEC_FETCH_SITE", "same-origin") != "same-origin":
             return "The request came from another site."
-        origin = environ.get("HTTP_ORIGIN", "")
-        try:
-            parts = urlsplit(origin)
-        except ValueError:
-            return "The request came from another origin."
-        if parts.scheme not in ("http", "https") or parts.netloc != environ.get("HTTP_HOST"):
+        schemes = [environ.get("wsgi.url_scheme")]
+        if self.token is not None:
+            # What stands before a server for others may speak HTTPS for it.
+            schemes.append("https")
+        own = [f"{scheme}://{environ.get('HTTP_HOST')}" for scheme in schemes]
+        if environ.get("HTTP_ORIGIN") not in own:
             return "The request came from another origin."
         if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != "application/json":
             # A form can be sent from any page without asking.
@@ -258,6 +261,5 @@ def _not_of_this_machine(environ: WSGIEnvironment) -> str:
 
 def _host(environ: WSGIEnvironment) -> str:
     """The name in the ``Host`` header, without its port; empty if that is no name."""
-    host = str(environ.get(ASKED_HOST, environ.get("HTTP_HOST", "")))
-    found = _HOST.fullmatch(host)
+    found = _HOST.fullmatch(environ.get("HTTP_HOST", ""))
     return "" if found is None else found[1].lower()

@@ -29,7 +29,7 @@ from ..wrappers.async_body import AsyncBody
 from .asked import Asked, describe_request, secrets_of
 from .console import Store
 from .failures import Examined, Failure, examine
-from .guard import ASKED_HOST, WRONG_TOKEN, Guard, production_server
+from .guard import ASKED, WRONG_TOKEN, Guard, production_server
 from .page import ConsoleOffer, headers, render, render_not_found, render_routes
 from .plain import as_problem, as_text
 from .rules import near, routes_of
@@ -360,7 +360,7 @@ class _Outermost:
             return self._inner(environ, start_response)
         if debugger.answers(environ.get("PATH_INFO", "")) and debugger.is_on():
             return debugger.answer(environ)(environ, start_response)
-        environ[ASKED_HOST] = environ.get("HTTP_HOST", "")
+        environ[ASKED] = environ.copy()
         started: list[str] = []
 
         def start(status: str, fields: list[tuple[str, str]], *more: Any) -> Any:

@@ -79,13 +79,15 @@ def as_markdown(failure: Failure, asked: Asked) -> str:
     return (
         f"### `{title.replace('`', chr(39))}`\n\n"
         f"{fence}pytb\n{text}{fence}\n\n"
-        f"- Request: `{_request_line(asked)}`\n- {versions()}\n"
+        f"- Request: `{_request_line(asked).replace('`', '%60')}`\n- {versions()}\n"
     )
 
 
 def _request_line(asked: Asked) -> str:
     rule = f" (rule {asked.rule!r}, endpoint {asked.endpoint!r})" if asked.rule else ""
-    return f"{asked.method} {asked.path}{rule}"
+    # Whoever wrote the link shall not write the rest of the report.
+    path = "".join(c if c.isprintable() else quote(c) for c in asked.path)
+    return f"{asked.method} {path}{rule}"
 
 
 def as_problem(failure: Failure, path: str) -> dict[str, Any]:

@@ -273,6 +273,7 @@ def _keep(settings: Settings, certificate: tuple[str, str] | None, spare: bool) 
     sock.setblocking(False)
     plan = Plan(
         listener=sock,
+        host=settings.host,
         certificate=certificate,
         environment=os.environ if settings.environment is None else settings.environment,
         watched=Watched(extra - folders | settings_files | own_modules(), folders),
@@ -280,6 +281,7 @@ def _keep(settings: Settings, certificate: tuple[str, str] | None, spare: bool) 
         exclude=tuple(settings.exclude_patterns),
         polling=settings.polling,
         live_reload=settings.live_reload and settings.debug is not False,
+        shows_exceptions=settings.debugger is not None and settings.debug is not False,
         spare=spare,
         announce=lambda said: _announce(settings, sock, certificate is not None, said),
     )

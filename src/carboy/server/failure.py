@@ -1,7 +1,8 @@
 """Answer in place of a program that does not run: say why.
 
 Lives here: the page, its plain text and JSON, and :func:`main`, which serves them.
-Must not know: why the program does not run; it is told.
+Must not know: why the program does not run; it is told. To whom what it said is shown, which the
+debugger's guard knows.
 
 How it works: the reloader starts this as it would start the program, with the listening socket
 and a channel, and ends it when the next attempt begins. A page in a browser then reloads itself.
@@ -24,11 +25,16 @@ from .serving import serve
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: The variables that hold what is to be said.
-TITLE, TEXT = "CARBOY_FAILURE_TITLE", "CARBOY_FAILURE_TEXT"
+    from ..debugger.guard import Guard
+
+#: The variables that hold what is to be said, and what the server listens on.
+TITLE, TEXT, HOST = "CARBOY_FAILURE_TITLE", "CARBOY_FAILURE_TEXT", "CARBOY_FAILURE_HOST"
 
 #: How many characters of a program's output are shown, from its end.
 SHOWN = 20_000
+
+#: In place of what the program said, where that is not shown.
+ELSEWHERE = "What it said is to be seen where it was started."
 
 ADVICE = "The next time that a file is saved, the program is started again."
 
@@ -72,20 +78,26 @@ _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 def shown(output: bytes) -> str:
     """What a program wrote to its standard error, as it can be shown anywhere."""
+    # A program that can be started has no need of these.
+    from ..debugger.asked import secrets_among
+    from ..debugger.values import Masked
+
     text = _ESCAPE_SEQUENCE.sub("", output.decode(errors="replace")).replace("\0", "\ufffd")
-    return text[-SHOWN:].strip("\n")
+    return Masked(secrets_among(os.environ.items()))(text)[-SHOWN:].strip("\n")
 
 
-def failing(title: str, text: str, live: LiveReload | None) -> WSGIApplication:
+def failing(title: str, said: str, guard: Guard, live: LiveReload | None) -> WSGIApplication:
     """A WSGI application that says so to every request.
 
     :param title: what has happened, a sentence
-    :param text: what is known about it
+    :param said: what the program said about it
+    :param guard: decides to whom that is shown
     :param live: puts its script into the page
     """
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         accept = environ.get("HTTP_ACCEPT", "")
+        text = said if guard.confides(environ) else ELSEWHERE
         headers = [("Cache-Control", "no-store")]
         if "text/html" in accept:
             kind = "text/html; charset=utf-8"
@@ -117,10 +129,13 @@ def page(title: str, text: str) -> str:
 
 def main() -> None:
     """Say it until told to stop."""
+    from ..debugger.guard import Guard
+
     reloader = take()
     assert reloader is not None
     live = LiveReload(reloader.version) if reloader.live_reload else None
-    application = failing(os.environ.pop(TITLE), os.environ.pop(TEXT), live)
+    title, said, host = map(os.environ.pop, (TITLE, TEXT, HOST))
+    application = failing(title, said, Guard(host), live)
 
     def is_ready() -> None:
         reloader.show_terminal()

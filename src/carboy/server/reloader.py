@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .failure import TEXT, TITLE, shown
+from .failure import ELSEWHERE, HOST, TEXT, TITLE, shown
 from .forked import Forked, can_fork, fork, held_signals
 from .handover import LOAD, PAGES, RETIRE, STOP, Handed
 from .serving import GRACE, GRACE_WHEN_RETIRING, terminal_mender
@@ -76,6 +76,7 @@ class Plan:
     """What to start, and when to start it anew.
 
     :param listener: the listening socket
+    :param host: the name or address that it was made for
     :param certificate: the paths of a certificate and its key
     :param environment: the environment that the program is started in, without what files add
     :param watched: what the program is known to depend on, whatever it says itself
@@ -83,12 +84,14 @@ class Plan:
     :param exclude: patterns of files that do not count
     :param polling: look at the files every so many seconds, where the system tells nothing
     :param live_reload: have pages reload themselves
+    :param shows_exceptions: show why the program could not be started
     :param spare: whether nothing of the program has been loaded; then it waits, when told to,
         before it loads anything, and a copy of this process can become the program
     :param announce: called once, with what the program said when it was ready, or else ``None``
     """
 
     listener: socket.socket
+    host: str
     certificate: tuple[str, str] | None
     environment: Mapping[str, str]
     watched: Watched
@@ -96,6 +99,7 @@ class Plan:
     exclude: tuple[str, ...]
     polling: float | None
     live_reload: bool
+    shows_exceptions: bool
     spare: bool
     announce: Callable[[dict[str, Any] | None], None]
 
@@ -529,22 +533,23 @@ class Supervisor:
             self._stop()
             return
         how = f"status {status}" if status >= 0 else _name(-status)
-        text = shown(bytes(process.written))
+        said = "" if process.ready else shown(bytes(process.written))
         if process.ready:
             title = f"The program ended with {how}."
-            text = "What it said is to be seen where it was started."
         elif status == 0:
             title = "The program ended without serving anything."
         else:
             title = "The program could not be started."
         self._announce(None)
         self._say(f" * {title} It is started again when a file is saved.")
-        named = both_paths(_FILE_IN_TRACEBACK.findall(text))
+        named = both_paths(_FILE_IN_TRACEBACK.findall(said))
         files = frozenset(path for path in named if os.path.isabs(path) and is_own(path))
         self._watched |= Watched(files, places=frozenset({os.getcwd()}))
         self._contents.look(self._contents.unknown(self._watched.files))
         arguments = [sys.executable, "-P", "-c", _FAILURE]
-        self._current = self._open(arguments, {TITLE: title, TEXT: text})
+        text = said if self._plan.shows_exceptions and not process.ready else ELSEWHERE
+        about = {TITLE: title, TEXT: text, HOST: self._plan.host}
+        self._current = self._open(arguments, about)
         self._watch()
 
     def _say(self, line: str) -> None:

@@ -9,6 +9,10 @@ by name. Its worker classes need neither: they take a socket and a callable. Und
 thread waits for Ctrl-C or SIGTERM, otherwise it runs the event loop. Then the worker accepts
 nothing more and finishes what it has begun; what takes longer than a moment is cut off.
 
+A signal's handler runs in the main thread, and only when that gets to it. It may be about to wait,
+with its last look at signals behind it, or another thread may have been interrupted. So the main
+thread waits for bytes from a socket, and Python itself writes one to it when a signal comes.
+
 A program that makes way for the next one leaves what knocks at the listening socket to that, by
 putting a socket that nobody knows in its place.
 """
@@ -26,7 +30,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -49,6 +52,10 @@ GRACE_WHEN_RETIRING = 5.0
 
 #: The signals that stop the server, where the system has them.
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
+
+#: What is written to the socket that is waited for when the server is to stop. Python writes the
+#: numbers of signals, which begin with 1.
+STOP_ASKED = b"\0"
 
 #: How many seconds a connection may take that was about to be made when others took over.
 LATECOMERS = 0.05
@@ -130,9 +137,9 @@ class _Server:
         worker = _granian().WSGIWorker(**self._options(), py_threads=threads)
         in_time = True
         try:
-            with self._stop_requested() as requested:
+            with self._stop_requests() as requests:
                 worker.serve_mtr(scheduler, loop, stop)
-                _wait(requested)
+                _wait(requests)
         finally:
             callback.closing = True
             in_time = self._stop(stop, finished)
@@ -169,16 +176,17 @@ class _Server:
             while front.websockets and time.monotonic() < end:
                 time.sleep(LOOK)
 
-        def wait(requested: SimpleQueue[None]) -> None:
-            _wait(requested)
+        def wait(requests: socket.socket) -> None:
+            # The loop may be about to wait as well.
+            _wait(requests, lambda: loop.call_soon_threadsafe(int))
             front.close()
             in_time.append(self._stop(stop, finished, hang_up))
             loop.call_soon_threadsafe(over.set)
 
         try:
-            with self._stop_requested() as requested:
+            with self._stop_requests() as requests:
                 serve(scheduler, loop, stop)
-                threading.Thread(target=wait, args=(requested,), daemon=True).start()
+                threading.Thread(target=wait, args=(requests,), daemon=True).start()
                 loop.run_until_complete(over.wait())
                 end()
         except KeyboardInterrupt:
@@ -243,44 +251,53 @@ class _Server:
         return holder(self.descriptor, False)
 
     @contextmanager
-    def _stop_requested(self) -> Iterator[SimpleQueue[None]]:
-        """Where a signal or the reloader says so, for as long as the block runs.
+    def _stop_requests(self) -> Iterator[socket.socket]:
+        """A socket to which a signal or the reloader writes that the server is to stop, for as
+        long as the block runs.
 
         A signal for which the program has a handler of its own is left to it, and one that comes
         for the second time does what it would do anywhere.
         """
-        # To set an event, a handler would have to wait for a lock that the code which it
-        # interrupts may hold: that which waits for the event.
-        requested: SimpleQueue[None] = SimpleQueue()
+        requests, asking = socket.socketpair()
+        asking.setblocking(False)
         before: dict[int, Any] = {}
+        wakeup_before = None
 
         def on_signal(number: int, frame: FrameType | None) -> None:
-            requested.put(None)
+            _ask_to_stop(asking)
             if number in before:
                 signal.signal(number, before.pop(number))
 
         if threading.current_thread() is threading.main_thread():
+            wakeup_before = signal.set_wakeup_fd(asking.fileno(), warn_on_full_buffer=False)
+            if wakeup_before != -1:
+                # A loop of the program's own listens to its signals there.
+                signal.set_wakeup_fd(wakeup_before)
             for number in filter(None, map(signal.__dict__.get, STOPPING)):
                 if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
                     before[number] = signal.signal(number, on_signal)
         if self.reloader is not None:
             threading.Thread(
-                target=self._obey, args=(self.reloader, requested), name="carboy-obey", daemon=True
+                target=self._obey, args=(self.reloader, asking), name="carboy-obey", daemon=True
             ).start()
         try:
             self.when_serving()
-            yield requested
+            yield requests
         finally:
             for number, handler in list(before.items()):
                 signal.signal(number, handler)
+            if wakeup_before == -1:
+                signal.set_wakeup_fd(-1)
+            requests.close()
+            asking.close()
 
-    def _obey(self, reloader: Reloader, requested: SimpleQueue[None]) -> None:
+    def _obey(self, reloader: Reloader, asking: socket.socket) -> None:
         reloader.obeyed = True
         while (order := reloader.order()) == PAGES:
             if self.live is not None:
                 self.live.pages_changed()
         self.order = order
-        requested.put(None)
+        _ask_to_stop(asking)
 
     def _stop(
         self,
@@ -343,12 +360,19 @@ def _stopping() -> tuple[Any, threading.Event]:
     return stop, finished
 
 
-def _wait(requested: SimpleQueue[None]) -> None:
-    # On Windows a wait without end does not let a signal through.
-    pause = 0.5 if sys.platform == "win32" else None
-    while True:
-        with suppress(Empty):
-            return requested.get(timeout=pause)
+def _ask_to_stop(asking: socket.socket) -> None:
+    # When it is full, it is being read; and it may be closed already.
+    with suppress(OSError):
+        asking.send(STOP_ASKED)
+
+
+def _wait(requests: socket.socket, wake_main: Callable[[], object] = lambda: None) -> None:
+    """Wait until the server is to stop, or has come to its end by itself.
+
+    :param wake_main: has the main thread look at signals, when it is not this one
+    """
+    while (heard := requests.recv(64)) and STOP_ASKED not in heard:
+        wake_main()
 
 
 def terminal_mender() -> Callable[[], None]:
