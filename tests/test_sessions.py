@@ -721,3 +721,42 @@ def test_the_serializer_takes_what_itsdangerous_takes(app, clock):
     assert serializer.loads(salted, max_age=1, salt="pepper") == {"a": 1}
     with pytest.raises(BadSignature):
         serializer.loads(salted, max_age=1)
+
+
+STEPS = [
+    "/",
+    "/show",
+    "/put/green",
+    "/show",
+    "/put/" + "long" * 60,
+    "/stay",
+    "/show",
+    "/",
+    "/clear",
+]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{}, {"SESSION_REFRESH_EACH_REQUEST": False}, {"SESSION_COOKIE_NAME": "s", "DEBUG": 1}],
+)
+@pytest.mark.filterwarnings("ignore:The 's.*' cookie is too large:UserWarning")
+def test_a_session_is_saved_without_a_response_as_with_one(monkeypatch, config):
+    class Frozen(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 11, 27, tzinfo=UTC)
+
+    monkeypatch.setattr(time, "time", lambda: 1_790_000_000)
+    monkeypatch.setattr("carboy.sessions.datetime", Frozen)
+    answers = []
+    for observed in (False, True):
+        app = make(MAX_COOKIE_SIZE=300, **config)
+        if observed:
+            # Somebody wants to see the response.
+            app.after_request(lambda response: response)
+        client = app.test_client()
+        got = [client.get(path) for path in STEPS]
+        answers.append([(answer.status, list(answer.headers), answer.data) for answer in got])
+    assert answers[0] == answers[1]
+    assert any("Set-Cookie" in dict(headers) for _, headers, _ in answers[0])
