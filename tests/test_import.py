@@ -169,3 +169,25 @@ def test_a_name_that_werkzeug_does_not_have_is_missing():
 
     with pytest.raises(AttributeError, match="'werkzeug' has no attribute 'nothing'"):
         werkzeug.nothing  # noqa: B018
+
+
+def test_granian_is_whole_for_those_who_use_it():
+    for use in (
+        "from granian import Granian, loops",
+        "import granian; granian.Granian, granian.__version__, granian.server.Server",
+        "from granian import *; Granian",
+        "from granian.server import Server",
+        "import granian.server.embed",
+    ):
+        modules_after(f"import carboy.server; {use}")
+        modules_after(f"{use}; import carboy.server")
+
+
+def test_whether_an_application_is_async_is_told_without_asyncio():
+    program = """
+import carboy
+app = carboy.Flask("a")
+app.route("/")(lambda: "")
+assert not app.is_async
+"""
+    assert "asyncio" not in modules_after(program)

@@ -631,6 +631,17 @@ def test_the_environment_of_the_process_stays_out_of_a_request(serve: Serve) -> 
     assert "SECRET" not in keys and "PATH_INFO" in keys
 
 
+def test_a_worker_for_plain_views_holds_no_event_loop(serve: Serve) -> None:
+    view = """
+@app.route("/modules")
+def modules():
+    import sys
+    return sorted({"asyncio", "granian.server", "multiprocessing", "ssl"} & sys.modules.keys())
+"""
+    program = serve(text=PROGRAM + view)
+    assert program.get("/modules").text.strip() == "[]"
+
+
 @pytest.mark.parametrize(
     ("text", "options", "said"),
     [
