@@ -50,6 +50,9 @@ GRACE_WHEN_RETIRING = 5.0
 #: The signals that stop the server, where the system has them.
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 
+#: How many seconds a signal may wait that the main thread has slept through.
+LOOK_AT_SIGNALS = 0.5
+
 #: How many seconds a connection may take that was about to be made when others took over.
 LATECOMERS = 0.05
 
@@ -165,7 +168,7 @@ class _Server:
                 time.sleep(LOOK)
 
         def wait(requested: SimpleQueue[None]) -> None:
-            _wait(requested)
+            _wait(requested, lambda: loop.call_soon_threadsafe(lambda: None))
             front.close()
             in_time.append(self._stop(stop, finished, hang_up))
             loop.call_soon_threadsafe(over.set)
@@ -333,12 +336,18 @@ def _stopping() -> tuple[Any, threading.Event]:
     return stop, finished
 
 
-def _wait(requested: SimpleQueue[None]) -> None:
-    # On Windows a wait without end does not let a signal through.
-    pause = 0.5 if sys.platform == "win32" else None
+def _wait(requested: SimpleQueue[None], wake: Callable[[], object] = lambda: None) -> None:
+    """Wait until stopping is requested.
+
+    A signal does not end a wait of the main thread that it comes right before, or that it comes to
+    another thread during; on Windows it never does. Its handler is called when the thread is woken.
+
+    :param wake: wakes the main thread, unless that is the one which waits
+    """
     while True:
         with suppress(Empty):
-            return requested.get(timeout=pause)
+            return requested.get(timeout=LOOK_AT_SIGNALS)
+        wake()
 
 
 def terminal_mender() -> Callable[[], None]:
