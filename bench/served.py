@@ -11,6 +11,7 @@ this module is one of the servers.
 """
 
 import asyncio
+import math
 import os
 import re
 import shutil
@@ -18,12 +19,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPConnection
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from bench.apps import FRAMEWORKS, App, Interface, bare, content, installed
@@ -114,7 +116,8 @@ def measure(
 
     :param pairs: names and servers; all by default
     :returns: for each of them ``name``, ``server``, ``start`` in seconds, ``memory`` of the worker
-        in MiB after all requests, and ``loads``: rounds of :class:`Load` by number of connections
+        in MiB after a round, where it was least, and ``loads``: rounds of :class:`Load` by number
+        of connections
     :raises CannotServe: if ``wrk`` or the second core is missing
     """
     wrk = shutil.which("wrk")
@@ -124,10 +127,18 @@ def measure(
     if len(cores) < 2:
         raise CannotServe("one core is too few: the client needs its own")
     rows: list[dict[str, Any]] = []
+    if pairs is None:
+        pairs = targets(installed())
     with ExitStack() as stack:
+        cache = stack.enter_context(TemporaryDirectory())
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         servers: list[Server] = []
-        for name, server in targets(installed()) if pairs is None else pairs:
-            servers.append(stack.enter_context(serving(name, server, cores[0])))
+        for name, server in pairs:
+            # Compiles the modules: what that takes, also of memory, is not to be measured.
+            with serving(name, server, cores[0], environment):
+                pass
+            servers.append(stack.enter_context(serving(name, server, cores[0], environment)))
             rows.append({"name": name, "server": server, "start": servers[-1].start})
         for row in rows:
             row["loads"] = {str(count): [] for count in connections}
@@ -135,20 +146,24 @@ def measure(
             for row, running in zip(rows, servers, strict=True):
                 for count, loads in row["loads"].items():
                     loads.append(ask(wrk, running, cores[1], int(count))._asdict())
-        for row, running in zip(rows, servers, strict=True):
-            row["memory"] = memory_of_worker(running.pid)
+                # How soon Granian gives back what connections took is a matter of chance.
+                row["memory"] = min(memory_of_worker(running.pid), row.get("memory", math.inf))
     return rows
 
 
 @contextmanager
-def serving(name: str, server: str, core: int) -> Iterator[Server]:
+def serving(
+    name: str, server: str, core: int, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """*name* served by *server* on *core* while the block runs."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     command = [sys.executable, "-m", "bench.served", name, server, str(port)]
     begin = time.perf_counter()
-    process = subprocess.Popen(pinned(core, command), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        pinned(core, command), env=environment, stderr=subprocess.PIPE, text=True
+    )
     try:
         await_hello(process, port)
         yield Server(port, process.pid, time.perf_counter() - begin)

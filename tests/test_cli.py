@@ -21,7 +21,8 @@ from click.testing import CliRunner, Result
 
 import carboy
 import carboy.cli
-from carboy.cli import NoAppException, ScriptInfo, commands
+from carboy import server
+from carboy.cli import NoAppException, ScriptInfo
 from carboy.server import Settings
 
 HELLO = """
@@ -877,7 +878,7 @@ def served(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[..., d
         asked["output"] = result.output
         return asked
 
-    monkeypatch.setattr(commands, "develop", develop)
+    monkeypatch.setattr(server, "develop", develop)
     return run
 
 

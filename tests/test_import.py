@@ -22,12 +22,22 @@ LATER = {
     "click",
     "concurrent.futures",
     "decimal",
+    "difflib",
+    "email.utils",
     "granian",
     "http.server",
     "importlib.metadata",
+    "importlib.resources",
+    "ipaddress",
     "itsdangerous",
     "jinja2",
     "multipart",
+    "pkgutil",
+    "platform",
+    "shutil",
+    "socket",
+    "ssl",
+    "uuid",
     "watchfiles",
     "werkzeug.serving",
     "werkzeug.test",
@@ -35,8 +45,14 @@ LATER = {
 
 
 def modules_after(source: str) -> set[str]:
-    """The modules that a fresh interpreter has imported when it has run *source*."""
-    program = f"{source}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"
+    """The modules that a fresh interpreter imports as it runs *source*."""
+    program = f"""
+import sys
+before = set(sys.modules)
+{source}
+import json
+print(json.dumps([name for name in sys.modules if name not in before]))
+"""
     ran = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE)
     return set(json.loads(ran.stdout))
 
@@ -74,6 +90,51 @@ def test_what_is_left_is_listed_without_being_imported():
     assert modules_after(looked).isdisjoint(LATER)
 
 
+def test_commands_of_an_application_bring_no_server():
+    program = """
+import carboy
+app = carboy.Flask("a")
+app.cli.command("brew")(lambda: None)
+"""
+    modules = modules_after(program)
+    assert "carboy.cli" in modules
+    assert modules.isdisjoint(
+        {"asyncio", "carboy.server", "importlib.metadata", "importlib.resources", "ssl", "tomllib"}
+    )
+
+
+def test_what_werkzeug_imports_is_there_for_those_who_use_it():
+    for use in (
+        "from werkzeug.http import http_date, parse_date; assert parse_date(http_date(0)).day == 1",
+        "import email; assert email.utils.formatdate(0)[:3] == 'Thu'",
+        "import tempfile\nwith tempfile.TemporaryDirectory(): pass",
+        "from urllib.parse import urlsplit; assert urlsplit('http://[::1]/').hostname == '::1'",
+        "from werkzeug.utils import find_modules; assert 'carboy.app' in find_modules('carboy')",
+        "from uuid import UUID; assert str(UUID(int=1)) in carboy.json.dumps(UUID(int=1))",
+        """app = carboy.Flask('a')
+app.route('/<uuid:barrel>')(lambda barrel: str(barrel.int))
+assert app.test_client().get('/00000000-0000-0000-0000-000000000007').text == '7'""",
+        """app = carboy.Flask('a')
+app.route('/', endpoint='barrel')(lambda: '')
+try: app.test_request_context().push(); carboy.url_for('barell')
+except Exception as error: assert "Did you mean 'barrel'" in str(error)
+else: assert False""",
+    ):
+        modules_after(f"import carboy\n{use}")
+
+
+def test_modules_are_the_same_for_those_who_import_them_as_well():
+    names = "difflib", "ipaddress", "pkgutil", "shutil", "uuid"
+    same = "".join(f"import {name}; assert sys.modules['{name}'] is {name}; " for name in names)
+    for program in (
+        f"import sys, carboy; {same}",
+        f"import sys; {same}import carboy; {same}",
+        "import carboy, werkzeug.http, email.utils as u; u.formatdate = lambda *a, **k: 'never'; "
+        "assert werkzeug.http.http_date(0) == 'never'",
+    ):
+        modules_after(program)
+
+
 def test_werkzeug_is_whole_for_those_who_use_it():
     for use in (
         "from werkzeug import Client, Request, Response, run_simple",
@@ -108,3 +169,25 @@ def test_a_name_that_werkzeug_does_not_have_is_missing():
 
     with pytest.raises(AttributeError, match="'werkzeug' has no attribute 'nothing'"):
         werkzeug.nothing  # noqa: B018
+
+
+def test_granian_is_whole_for_those_who_use_it():
+    for use in (
+        "from granian import Granian, loops",
+        "import granian; granian.Granian, granian.__version__, granian.server.Server",
+        "from granian import *; Granian",
+        "from granian.server import Server",
+        "import granian.server.embed",
+    ):
+        modules_after(f"import carboy.server; {use}")
+        modules_after(f"{use}; import carboy.server")
+
+
+def test_whether_an_application_is_async_is_told_without_asyncio():
+    program = """
+import carboy
+app = carboy.Flask("a")
+app.route("/")(lambda: "")
+assert not app.is_async
+"""
+    assert "asyncio" not in modules_after(program)

@@ -654,6 +654,17 @@ def scheduling():
     assert program.get("/scheduling").text == str(in_batches)
 
 
+def test_a_worker_for_plain_views_holds_no_event_loop(serve: Serve) -> None:
+    view = """
+@app.route("/modules")
+def modules():
+    import sys
+    return sorted({"asyncio", "granian.server", "multiprocessing", "ssl"} & sys.modules.keys())
+"""
+    program = serve(text=PROGRAM + view)
+    assert program.get("/modules").text.strip() == "[]"
+
+
 @pytest.mark.parametrize(
     ("text", "options", "said"),
     [

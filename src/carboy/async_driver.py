@@ -10,19 +10,17 @@ costs no more than a look.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from inspect import CO_COROUTINE, iscoroutinefunction
 from itertools import chain
-from types import CoroutineType, FunctionType
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from werkzeug.exceptions import HTTPException
 
 from . import driver
 from .ctx import _MISSING, RequestContext
-from .driver import METHODS_WITH_VIEWS, answers_options
+from .driver import METHODS_WITH_VIEWS, answers_options, is_async
 from .globals import _current_ctx, _pop_ctx, _push_ctx
 from .hooks import hooks_for
 from .loop import in_thread
@@ -100,18 +98,6 @@ class LoopContext(RequestContext):
 
 # What programs show of it.
 LoopContext.__name__ = RequestContext.__name__
-
-
-def is_async(func: object) -> bool:
-    """Whether calling *func* gives a coroutine, as far as it can be told without calling it."""
-    # As each request asks: iscoroutinefunction() takes ten times as long.
-    if type(func) is FunctionType:
-        return func.__code__.co_flags & CO_COROUTINE != 0
-    if (code := getattr(func, "__code__", None)) is not None:
-        return bool(code.co_flags & CO_COROUTINE)
-    while isinstance(func, functools.partial):
-        func = func.func
-    return iscoroutinefunction(func) or iscoroutinefunction(getattr(func, "__call__", None))  # noqa: B004
 
 
 async def respond(

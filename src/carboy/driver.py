@@ -12,8 +12,10 @@ together are half of the time that a small view takes in all.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Coroutine
-from types import CoroutineType
+from inspect import CO_COROUTINE, iscoroutinefunction
+from types import CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.exceptions import HTTPException
@@ -345,3 +347,15 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
 def answers_options(rule: object) -> bool:
     """Whether ``OPTIONS`` for *rule* is answered without its view."""
     return bool(getattr(rule, "provide_automatic_options", False))
+
+
+def is_async(func: object) -> bool:
+    """Whether calling *func* gives a coroutine, as far as it can be told without calling it."""
+    # As each request asks: iscoroutinefunction() takes ten times as long.
+    if type(func) is FunctionType:
+        return func.__code__.co_flags & CO_COROUTINE != 0
+    if (code := getattr(func, "__code__", None)) is not None:
+        return bool(code.co_flags & CO_COROUTINE)
+    while isinstance(func, functools.partial):
+        func = func.func
+    return iscoroutinefunction(func) or iscoroutinefunction(getattr(func, "__call__", None))  # noqa: B004

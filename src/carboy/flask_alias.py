@@ -15,9 +15,16 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.abc import ExecutionLoader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from importlib.abc import ExecutionLoader
+else:
+    # Its module imports `importlib.resources` as well, which takes longer than all of this file.
+    # All of its methods are written out here.
+    ExecutionLoader = object
 
 #: Which module of Carboy stands for which of Flask's, the more particular one first: what
 #: follows the name is kept.
@@ -65,6 +72,9 @@ class _AliasLoader(ExecutionLoader):
 
     # What `python -m flask` and those who look without importing ask for.
 
+    def get_code(self, fullname: str) -> Any:
+        return self._loader.get_code(self.own.name)
+
     def get_filename(self, fullname: str) -> str:
         return self._loader.get_filename(self.own.name)
 
@@ -73,9 +83,7 @@ class _AliasLoader(ExecutionLoader):
 
     @property
     def _loader(self) -> ExecutionLoader:
-        loader = self.own.loader
-        assert isinstance(loader, ExecutionLoader)
-        return loader
+        return cast("ExecutionLoader", self.own.loader)
 
 
 def _own(spec: ModuleSpec) -> ModuleSpec:

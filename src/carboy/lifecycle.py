@@ -18,7 +18,7 @@ from functools import partial
 from inspect import isasyncgen, isawaitable
 from typing import TYPE_CHECKING, Any, cast
 
-from .async_driver import is_async
+from .driver import is_async
 from .loop import background_loop, run, waiting_loop
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .driver import is_async
 from .gateways.wsgi import wsgi_app
 from .globals import _cv_ctx
 from .pipeline import Pipeline
@@ -175,8 +176,6 @@ class Serving(Pipeline):
     @property
     def is_async(self) -> bool:
         """Whether a view is ``async def`` or there is a WebSocket, so that a loop serves better."""
-        from .async_driver import is_async
-
         return self.has_websockets or any(
             is_async(view)
             or any(

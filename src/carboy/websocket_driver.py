@@ -256,7 +256,7 @@ async def _dispatch(app: Flask, ctx: RequestContext, websocket: Either) -> Any:
 def _is_async(view: Callable[..., Any]) -> bool:
     view_class = getattr(view, "view_class", None)
     methods = (getattr(view_class, name, None) for name in ("dispatch_request", "get"))
-    return any(map(async_driver.is_async, (view, *methods)))
+    return any(map(driver.is_async, (view, *methods)))
 
 
 async def _after(app: Flask, ctx: RequestContext) -> None:
@@ -269,7 +269,7 @@ async def _after(app: Flask, ctx: RequestContext) -> None:
 
 
 async def _call(app: Flask, ctx: RequestContext, hook: Callable[[], Any]) -> Any:
-    if async_driver.is_async(hook):
+    if driver.is_async(hook):
         return await hook()
     return await async_driver._plain(app, ctx, hook)
 

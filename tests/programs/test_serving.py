@@ -364,6 +364,23 @@ def test_a_script_serves_itself(start: Start, tmp_path: Path) -> None:
     assert program.said[-1] == "after program"
 
 
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_a_signal_that_comes_to_another_thread_stops_the_server(
+    start: Start, tmp_path: Path, interface: str
+) -> None:
+    # As one does that comes right before the main thread waits, it does not end the wait.
+    other = """
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+"""
+    (tmp_path / "program.py").write_text(PROGRAM.partition("if __name__")[0] + other)
+    options = "--app", "program", "run", "--interface", interface
+    program = start(COMMAND, *options, folder=tmp_path)
+    assert program.get("/").text == "Hello"
+    assert program.stop(signal.SIGTERM) == 0
+
+
 def test_a_port_may_be_a_text(start: Start, tmp_path: Path) -> None:
     text = PROGRAM.partition("if __name__")[0]
     (tmp_path / "program.py").write_text(f"{text}app.run(port='0')\n")

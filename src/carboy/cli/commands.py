@@ -16,7 +16,6 @@ import click
 from ..flask_alias import install_as_flask
 from ..globals import current_app
 from ..helpers import get_debug_flag
-from ..server import THREADS, Settings, banner_lines, develop
 from .discovery import BrokenImport, NoAppException, ScriptInfo, pass_script_info
 from .environment import environment_without_files, settings_files
 from .groups import FlaskGroup, with_appcontext
@@ -34,6 +33,8 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
     :param debug: whether in debug mode; ``None`` leaves it out
     :param app_import_path: what the application is called; ``None`` leaves it out
     """
+    from ..server import banner_lines
+
     for line in banner_lines(app_import_path, debug):
         click.echo(line)
 
@@ -125,6 +126,9 @@ def run_command(
     each request, and stops on Ctrl-C. In debug mode it starts the program anew when a file is
     saved, and shows exceptions in the browser.
     """
+    # What only this command needs.
+    from ..server import THREADS, Settings, develop
+
     debug = get_debug_flag()
 
     def show_exceptions(application: Any, token: str | None, script: str) -> str | None:

@@ -15,7 +15,6 @@ import os
 import traceback
 from collections.abc import Callable
 from functools import update_wrapper
-from importlib import metadata
 from types import CoroutineType
 from typing import Any, TypeVar
 
@@ -134,6 +133,8 @@ class FlaskGroup(AppGroup):
 
     def _load_plugin_commands(self) -> None:
         if not self._plugins_loaded:
+            from importlib import metadata  # takes long, and an application's group needs none
+
             for entry_point in metadata.entry_points(group="flask.commands"):
                 self.add_command(entry_point.load(), entry_point.name)
             self._plugins_loaded = True

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-import ssl
-from importlib import metadata, util
+from importlib import util
 from typing import Any
 
 import click
@@ -24,6 +23,8 @@ def get_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Print the versions and leave; the callback of ``--version``."""
     if not value or ctx.resilient_parsing:
         return
+    from importlib import metadata  # takes as long as Click, and few commands need it
+
     click.echo(
         f"Python {platform.python_version()}\n"
         f"Carboy {__version__}\n"
@@ -139,9 +140,16 @@ class CertParamType(click.ParamType):  # type: ignore[type-arg]  # Click 8.1 has
                     ) from None
                 return "adhoc"
             context = import_string(text, silent=True)
-            if isinstance(context, ssl.SSLContext):
+            if _is_ssl_context(context):
                 return context
             raise
+
+
+def _is_ssl_context(value: object) -> bool:
+    # Whoever has one has imported the module; nobody else shall pay for it.
+    from ssl import SSLContext
+
+    return isinstance(value, SSLContext)
 
 
 class SeparatedPathType(click.Path):
@@ -155,13 +163,13 @@ class SeparatedPathType(click.Path):
 def validate_key(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """Join ``--cert`` and ``--key`` to a pair; the callback of ``--key``."""
     cert = ctx.params.get("cert")
-    if cert == "adhoc" or isinstance(cert, ssl.SSLContext):
+    if cert is None:
+        if value is not None:
+            raise click.BadParameter('"--cert" must also be specified.', ctx, param)
+    elif cert == "adhoc" or _is_ssl_context(cert):
         if value is not None:
             kind = '"adhoc"' if cert == "adhoc" else "an SSLContext object"
             raise click.BadParameter(f'When "--cert" is {kind}, "--key" is not used.', ctx, param)
-    elif cert is None:
-        if value is not None:
-            raise click.BadParameter('"--cert" must also be specified.', ctx, param)
     elif value is None:
         raise click.BadParameter('Required when using "--cert".', ctx, param)
     else:

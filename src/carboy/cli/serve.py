@@ -10,10 +10,8 @@ option's name without the dashes in front.
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +52,11 @@ class ServeCommand(click.Command):
 
     def _from_file(self) -> dict[str, Any]:
         try:
-            content = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
+            text = PYPROJECT.read_text(encoding="utf-8")
+            # Other commands, and most folders, can do without.
+            import tomllib
+
+            content = tomllib.loads(text)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
@@ -73,6 +75,8 @@ class ServeCommand(click.Command):
         for key, value in table.items():
             option = known.get(key.replace("_", "-"))
             if option is None:
+                import difflib
+
                 near = difflib.get_close_matches(key, known, 1)
                 hint = f" Did you mean {near[0]!r}?" if near else ""
                 raise click.ClickException(

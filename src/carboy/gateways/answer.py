@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from werkzeug.exceptions import HTTPException
 
-from .. import async_driver
+from .. import async_driver, driver
 from ..files import span_of
 from ..loop import in_thread, wait_here
 from ..pipeline import _method
@@ -97,7 +97,7 @@ def answer(app: Flask, exchange: Exchange) -> Coroutine[Any, Any, None]:
             found = find(exchange.path, exchange.method)
         except HTTPException:
             return _on_loop(app, exchange, short, _ASYNC, None, None)
-        if found is not None and async_driver.is_async(short.view_functions.get(found[0].endpoint)):
+        if found is not None and driver.is_async(short.view_functions.get(found[0].endpoint)):
             return _on_loop(app, exchange, short, _ASYNC, found, None)
     return _with_body(app, exchange, *_find_view(app, exchange))
 
@@ -161,7 +161,7 @@ def _find_view(app: Flask, exchange: Exchange) -> tuple[Known, tuple[Rule, dict[
     view = app.view_functions.get(rule.endpoint)
     if view is None or (app._debugger is not None and app._debugger.answers(path)):
         return _PLAIN, None
-    if async_driver.is_async(view):
+    if driver.is_async(view):
         return (_ASYNC_STREAM if streams_body else _ASYNC), found
     is_class = hasattr(view, "view_class") and _awaits(view, exchange.method)
     return Known(is_class, streams_body, is_class), found
@@ -195,7 +195,7 @@ def _awaits(view: Any, method: str) -> bool:
         called = getattr(view_class, method.lower(), None)
         if called is None and method == "HEAD":
             called = getattr(view_class, "get", None)
-    return called is not None and async_driver.is_async(called)
+    return called is not None and driver.is_async(called)
 
 
 async def _on_loop(

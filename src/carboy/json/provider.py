@@ -23,7 +23,6 @@ from json.encoder import (  # type: ignore[attr-defined]
     encode_basestring_ascii,
 )
 from typing import IO, TYPE_CHECKING, Any, AnyStr, cast
-from uuid import UUID
 
 from werkzeug.http import http_date
 
@@ -98,13 +97,15 @@ class JSONProvider:
 def _default(o: Any) -> Any:
     if isinstance(o, date):
         return http_date(o)
+    # Whoever has one of these has imported its module; nobody else shall pay for it.
+    from uuid import UUID
+
     if isinstance(o, UUID):
         return str(o)
     if dataclasses.is_dataclass(o):
         return dataclasses.asdict(o)  # type: ignore[arg-type]  # says so if it is a class
     if hasattr(o, "__html__"):
         return str(o.__html__())
-    # Whoever has a decimal has imported the module; nobody else shall pay for it.
     from decimal import Decimal
 
     if isinstance(o, Decimal):

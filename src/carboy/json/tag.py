@@ -17,7 +17,6 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from markupsafe import Markup
 from werkzeug.http import http_date, parse_date
@@ -156,13 +155,19 @@ class TagUUID(JSONTag):
     __slots__ = ()
     key = " u"
 
+    # Whoever has one has imported its module; nobody else shall pay for it.
+
     def check(self, value: Any) -> bool:
+        from uuid import UUID
+
         return isinstance(value, UUID)
 
     def to_json(self, value: Any) -> Any:
         return value.hex
 
     def to_python(self, value: Any) -> Any:
+        from uuid import UUID
+
         return UUID(value)
 
 

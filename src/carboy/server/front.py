@@ -14,7 +14,6 @@ the next request is on its way, and that request is lost.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,8 @@ from .slow_bodies import SlowBodies
 from .wsgi import FAILED, ResponseTaker, WSGICallback, last_on_connection, logger
 
 if TYPE_CHECKING:
+    import asyncio
+
     from _typeshed.wsgi import WSGIEnvironment
 
     Headers = list[tuple[str, str]]
@@ -188,6 +189,8 @@ class Front:
                 self.log.write(client, method, shown, status, seconds, seen.size)
 
     async def _until_hung_up(self, serving: Awaitable[None]) -> None:
+        import asyncio  # of which WSGI has no need
+
         task = asyncio.current_task()
         assert task is not None
         self.websockets.add(task)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 import resource
-import ssl
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -105,6 +104,8 @@ def serve(settings: Settings) -> int:
 
 def _check(certificate: tuple[str, str], client_ca: str | None) -> None:
     """See that the files hold what they should; Granian would panic in each worker."""
+    import ssl  # few need it: a server before this one has the certificate
+
     cert, key = certificate
     try:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

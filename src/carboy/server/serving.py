@@ -29,12 +29,12 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .access_log import AccessLines, LoggedLines
 from .address import BACKLOG, turn_away
+from .engine import NoLoop, granian, wsgi_scheduler
 from .handover import PAGES, RETIRE, STOP, Reloader
 from .wsgi import WSGICallback
 
@@ -121,9 +121,6 @@ class _Server:
         self.order = STOP
 
     def serve_wsgi(self, application: Any, threads: int, log: AccessLines) -> None:
-        # Granian, and asyncio with it, is needed only where something is served.
-        import asyncio
-
         callback = WSGICallback(
             application, log.wsgi, multithread=threads > 1, spare_threads=threads // 2
         )
@@ -131,10 +128,9 @@ class _Server:
         if self.live is not None:
             answer = self.live.wsgi(callback, multithread=threads > 1)
         stop, finished = _stopping()
-        # A WSGI worker runs nothing on the loop, but its scheduler wants one.
-        loop = asyncio.new_event_loop()
-        scheduler = _granian("_futures")._new_cbscheduler(loop, answer, impl_asyncio=True)
-        worker = _granian().WSGIWorker(**self._options(), py_threads=threads)
+        loop = NoLoop()
+        scheduler = wsgi_scheduler(answer, loop)
+        worker = granian().WSGIWorker(**self._options(), py_threads=threads)
         in_time = True
         try:
             with self._stop_requests() as requests:
@@ -145,7 +141,6 @@ class _Server:
             in_time = self._stop(stop, finished)
             if not in_time and callback.active:
                 _cut_off()
-            loop.close()
 
     def serve_on_loop(self, application: Any, interface: str, log: AccessLines) -> None:
         import asyncio
@@ -153,18 +148,18 @@ class _Server:
         from .front import Front
 
         front, active = Front(log=log, when_reached=lambda: None), _Active()
-        loop = _granian("_loops").loops.get("auto")
+        loop = granian("_loops").loops.get("auto")
         begin, end, callback = (self._rsgi if interface == "rsgi" else self._asgi)(
             application, loop, front, active
         )
         begin()
         stop, finished = _stopping()
         over = asyncio.Event()
-        futures = _granian("_futures")
+        futures = granian("_futures")
         scheduler = futures._new_cbscheduler(
             loop, futures._future_watcher_wrapper(callback), impl_asyncio=True
         )
-        kind = _granian().RSGIWorker if interface == "rsgi" else _granian().ASGIWorker
+        kind = granian().RSGIWorker if interface == "rsgi" else granian().ASGIWorker
         worker = kind(**self._options(), websockets_enabled=True)
         serve = worker.serve_str if interface == "rsgi" else worker.serve_mtr
         in_time: list[bool] = []
@@ -207,7 +202,7 @@ class _Server:
         )
 
     def _asgi(self, application: Any, loop: Any, front: Front, active: _Active) -> Any:
-        asgi = _granian("asgi")
+        asgi = granian("asgi")
         answer = front.asgi(application)
         lifespan = asgi.LifespanProtocol(answer)
 
@@ -243,7 +238,7 @@ class _Server:
 
     def _holder(self) -> object:
         """The socket in Granian's hands; how it wants them depends on the platform."""
-        holder = _granian().SocketHolder
+        holder = granian().SocketHolder
         if sys.platform == "win32":
             return holder(self.descriptor)
         if sys.platform.startswith(("linux", "freebsd")):
@@ -347,15 +342,10 @@ class _Active:
         return counted
 
 
-def _granian(module: str = "_granian") -> Any:
-    """A part of Granian, of which its type stubs tell too little; imported where it is used."""
-    return import_module(f"granian.{module}")
-
-
 def _stopping() -> tuple[Any, threading.Event]:
     """What tells Granian to stop, and an event that tells when it has."""
     finished = threading.Event()
-    stop = _granian().WorkerSignal()
+    stop = granian().WorkerSignal()
     stop.add_cb(finished.set)
     return stop, finished
 

@@ -32,11 +32,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
-from importlib import import_module
 from select import select
 from typing import TYPE_CHECKING, Any
 
 from .address import BACKLOG, turn_away
+from .engine import NoLoop, granian, wsgi_scheduler
 from .front import Front
 
 if TYPE_CHECKING:
@@ -181,19 +181,16 @@ class _Worker:
         self.ask_to_be_replaced("it was asked to end")
 
     def serve_wsgi(self, application: Any, interface: str) -> None:
-        import asyncio
-
         callback = self.front.wsgi(
             application,
             threads=self.settings.threads,
             multiprocess=self.settings.workers > 1,
         )
-        stop, finished = _granian().WorkerSignal(), threading.Event()
+        stop, finished = granian().WorkerSignal(), threading.Event()
         stop.add_cb(finished.set)
-        # A WSGI worker runs nothing on the loop, but its scheduler wants one.
-        loop = asyncio.new_event_loop()
-        scheduler = _granian("_futures")._new_cbscheduler(loop, callback, impl_asyncio=True)
-        worker = _granian().WSGIWorker(
+        loop = NoLoop()
+        scheduler = wsgi_scheduler(callback, loop)
+        worker = granian().WSGIWorker(
             **self._options(application), py_threads=self.settings.threads
         )
         self._method(worker, "mtr")(scheduler, loop, stop)
@@ -203,17 +200,16 @@ class _Worker:
     def serve_on_loop(self, application: Any, interface: str) -> None:
         import asyncio
 
-        futures, granian = _granian("_futures"), _granian()
-        loop = _granian("_loops").loops.get("auto")
+        loop = granian("_loops").loops.get("auto")
         begin, end, callback = (self._rsgi if interface == "rsgi" else self._asgi)(
             application, loop
         )
         begin()
-        stop, finished, over = granian.WorkerSignal(), threading.Event(), asyncio.Event()
+        stop, finished, over = granian().WorkerSignal(), threading.Event(), asyncio.Event()
         stop.add_cb(finished.set)
-        watched = futures._future_watcher_wrapper(callback)
+        watched = granian("_futures")._future_watcher_wrapper(callback)
         scheduler = _scheduler(loop, watched)
-        kind = granian.RSGIWorker if interface == "rsgi" else granian.ASGIWorker
+        kind = granian().RSGIWorker if interface == "rsgi" else granian().ASGIWorker
         worker = kind(**self._options(application), websockets_enabled=True)
         one_thread = interface == "rsgi" and self.settings.http != "2"
         self._method(worker, "str" if one_thread else "mtr")(scheduler, loop, stop)
@@ -244,7 +240,7 @@ class _Worker:
         )
 
     def _asgi(self, application: Any, loop: Any) -> Any:
-        asgi = _granian("asgi")
+        asgi = granian("asgi")
         answer = self.front.asgi(application)
         lifespan = asgi.LifespanProtocol(answer)
 
@@ -270,7 +266,7 @@ class _Worker:
         logging.getLogger("_granian").setLevel(logging.WARNING)
         return {
             "worker_id": 1,
-            "sock": (None, _granian().SocketHolder(self.listener.fileno(), uds, BACKLOG)),
+            "sock": (None, granian().SocketHolder(self.listener.fileno(), uds, BACKLOG)),
             "ipc": None,
             "backpressure": OPEN_FILES,
             "http_mode": settings.http,
@@ -297,7 +293,7 @@ class _Worker:
         self.say(f"{READY} {interface}")
 
     def _watch_memory(self, limit: int) -> None:
-        collector, pid = _granian().ProcInfoCollector(), os.getpid()
+        collector, pid = granian().ProcInfoCollector(), os.getpid()
         while True:
             used = collector.memory([pid]).get(pid, 0)
             if used > limit:
@@ -381,18 +377,13 @@ def _scheduler(loop: Any, watched: Any) -> Any:
     context = Context()
     context.run(lead_to, loop)
 
-    class Scheduler(_granian().CallbackScheduler):  # type: ignore[misc]
+    class Scheduler(granian().CallbackScheduler):  # type: ignore[misc]
         def __init__(self, *args: object) -> None:
             self._schedule_fn = schedule
 
     tasks = asyncio.tasks
     enter, leave = partial(tasks._enter_task, loop), partial(tasks._leave_task, loop)
     return Scheduler(loop, watched, None, enter, leave)
-
-
-def _granian(module: str = "_granian") -> Any:
-    """A part of Granian, of which its type stubs tell too little; imported where it is used."""
-    return import_module(f"granian.{module}")
 
 
 def _is_connected(name: Any) -> bool:
