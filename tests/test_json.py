@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
+from werkzeug.test import EnvironBuilder
 
 import carboy.json
-from carboy import Flask, jsonify
+from carboy import Flask, Response, jsonify
 from carboy.json.provider import DefaultJSONProvider, JSONProvider
 from carboy.json.tag import JSONTag, TagDict, TaggedJSONSerializer
 
@@ -416,3 +417,42 @@ def test_how_a_provider_makes_responses_is_changed(rv, monkeypatch):
     app = Flask(__name__)
     app.add_url_rule("/", view_func=lambda: rv)
     assert ask(app) == f"mine {(rv,)}"
+
+
+DATA = {"b": 1, "a": "é", "at": date(2026, 11, 27)}
+
+
+def served(app: Flask) -> tuple[str, list[tuple[str, str]], bytes]:
+    """What a server gets from the view that returns ``DATA``, without the test client."""
+    started: list = []
+    body = app(EnvironBuilder("/data").get_environ(), lambda *args: started.extend(args))
+    return *started, b"".join(body)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sort_keys", False),
+        ("ensure_ascii", False),
+        ("compact", False),
+        ("compact", True),
+        ("mimetype", "application/vnd.api+json"),
+        ("default", lambda o: "a day"),
+        ("dumps", lambda obj, **options: "dumped"),
+        ("response", lambda *args: Response("responded")),
+    ],
+)
+@pytest.mark.parametrize("debug", [False, True])
+def test_what_is_set_on_the_provider_counts_at_once(name: str, value: object, debug: bool) -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/data", view_func=lambda: DATA)
+    before = served(app)
+    for _ in range(2):
+        app.debug = debug
+        setattr(app.json, name, value)
+        with app.test_request_context():
+            plain = app.json.response(DATA)
+        assert served(app) == (plain.status, list(plain.headers), plain.data)
+        app.debug = False
+        delattr(app.json, name)
+        assert served(app) == before

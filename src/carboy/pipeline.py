@@ -52,7 +52,7 @@ from .signals import (
     request_started,
 )
 from .wrappers import Request, Response
-from .wrappers.response import Ready
+from .wrappers.response import Ready, content_type_of
 
 if TYPE_CHECKING:
     import logging
@@ -96,10 +96,12 @@ class _Short:
 
     __slots__ = (
         "content_type",
+        "encode",
         "find",
         "hosts",
         "is_direct",
         "json",
+        "json_type",
         "lazy_sessions",
         "of_text",
         "view_functions",
@@ -120,6 +122,11 @@ class _Short:
             and type(app.json).response is _json_response
             else None
         )
+        #: Makes its text outside debug mode, if nothing else does; and the header to go with it.
+        self.encode = None if self.json is None else self.json._encoder()
+        self.json_type = content_type_of(DefaultJSONProvider.mimetype)
+        if self.json is not None:
+            self.json_type = content_type_of(self.json.mimetype)
         self.view_functions = app.view_functions
         #: Whether there is middleware, or another callable in the place of the WSGI callable.
         self.wrapped = _method(app, "wsgi_app") is not app._plain["wsgi_app"]
@@ -187,6 +194,8 @@ class Pipeline(Scaffold):
             self.response_class.default_status,
             self.session_interface,
             opens_on_demand(self.session_interface),
+            getattr(self.json, "mimetype", None),
+            self.json._encoder() if isinstance(self.json, DefaultJSONProvider) else None,
         )
 
     def _examine(self) -> None:

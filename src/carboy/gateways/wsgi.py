@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..driver import conclude, open_request, respond
+from ..wrappers.response import Ready
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -30,7 +31,11 @@ def wsgi_app(
     """
     ctx = open_request(self, environ)
     try:
-        return respond(self, ctx)(environ, start_response)
+        response = respond(self, ctx)
+        if type(response) is Ready:
+            # Called by its name, which takes a tenth of what making it takes.
+            return response.send(environ, start_response)
+        return response(environ, start_response)
     finally:
         conclude(self, ctx)
         if ctx._background is not None:

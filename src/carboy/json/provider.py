@@ -6,7 +6,8 @@ Must not know: requests. A response is made with the application's ``response_cl
 
 How it works: a ``json.JSONEncoder`` costs more to make than a small document costs to write,
 so there is one for each combination of settings, kept. The settings are read each time,
-because they may be changed on the class or on the instance at any time.
+because they may be changed on the class or on the instance at any time; but the application keeps
+the encoder of its responses, until one is set on the instance.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import dataclasses
 import json
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from json.encoder import (  # type: ignore[attr-defined]
@@ -203,6 +205,36 @@ class DefaultJSONProvider(JSONProvider):
 
     mimetype = "application/json"
     """The type of what :meth:`response` makes."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name != "_app":
+            self._changed()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Have the application ask for :meth:`_encoder` again."""
+        with suppress(ReferenceError):  # The application has gone.
+            self._app._forget()
+
+    def _encoder(self) -> Callable[[Any], str] | None:
+        """What makes the text of responses outside debug mode; ``None`` if :meth:`response` has to
+        be asked each time."""
+        kind = type(self)
+        if (
+            kind.response is not DefaultJSONProvider.response
+            or kind.dumps is not DefaultJSONProvider.dumps
+            or {"response", "dumps"} & self.__dict__.keys()
+            or self.compact is False
+        ):
+            return None
+        try:
+            return _encode_with(self.default, self.ensure_ascii, self.sort_keys, *_COMPACT.items())
+        except TypeError:  # a setting that cannot be kept
+            return None
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Serialise *obj* as JSON.

@@ -113,7 +113,7 @@ class Response(werkzeug.wrappers.Response):
             self._status_code = status
         else:
             self.status = status
-        self._lazy_type = _content_types.get(mimetype) or _content_type(mimetype)
+        self._lazy_type = _content_types.get(mimetype) or content_type_of(mimetype)
         self._lazy_length = len(response)
         self._lazy_location = None
         self.response = [response]
@@ -129,7 +129,7 @@ class Response(werkzeug.wrappers.Response):
             return kind
         status_code = cls.default_status
         status = _status_line(status_code)
-        content_type = _content_type(cls.default_mimetype)
+        content_type = content_type_of(cls.default_mimetype)
         new = object.__new__
 
         def of_text(text: str) -> Response:
@@ -338,7 +338,7 @@ class Ready:
         if "response" in provider.__dict__:
             return provider.response(data)
         mimetype = provider.mimetype
-        kind = _content_types.get(mimetype) or _content_type(mimetype)
+        kind = _content_types.get(mimetype) or content_type_of(mimetype)
         return cls(kind, provider._text(data).encode())
 
     @staticmethod
@@ -352,14 +352,18 @@ class Ready:
             or kind.default_status != 200
         ):
             return None
-        return _content_type(kind.default_mimetype)
+        return content_type_of(kind.default_mimetype)
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def send(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send it, as a WSGI application."""
         body = self.body
-        length = str(len(body))
-        start_response("200 OK", [self.content_type, ("Content-Length", length), *self.fields])
+        fields = [self.content_type, ("Content-Length", str(len(body)))]
+        if self.fields:
+            fields += self.fields
+        start_response("200 OK", fields)
         return [body] if environ["REQUEST_METHOD"] != "HEAD" else ()
+
+    __call__ = send
 
     def _at_hand(self, method: str) -> tuple[int, list[tuple[str, str]], bytes] | None:
         if method == "HEAD":
@@ -436,7 +440,7 @@ def _status_line(code: int) -> str:
     return line
 
 
-def _content_type(mimetype: str) -> tuple[str, str]:
+def content_type_of(mimetype: str) -> tuple[str, str]:
     # Headers refuses a line break.
     pair = Headers([("Content-Type", get_content_type(mimetype, "utf-8"))])[0]
     # An application can let its clients choose: remember a limited number.
@@ -476,7 +480,7 @@ def redirect(location: str, code: int) -> Response:
     response.response = [body]
     response.direct_passthrough = False
     response._on_close = []
-    response._lazy_type = _content_types.get("text/html") or _content_type("text/html")
+    response._lazy_type = _content_types.get("text/html") or content_type_of("text/html")
     response._lazy_length = len(body)
     response._lazy_location = location
     return response
