@@ -30,7 +30,6 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import MapAdapter
 
 from . import answers, driver
 from .ctx import AppContext, RequestContext, _sentinel
@@ -220,35 +219,6 @@ class Pipeline(Errors):
         :param environ: a WSGI environment
         """
         return RequestContext(self, environ)  # type: ignore[arg-type]
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """The adapter that matches the URL of *request*, and builds URLs seen from it.
-
-        :param request: ``None`` to build URLs outside of a request
-        :returns: ``None`` when there is no request and no ``SERVER_NAME``
-        :raises werkzeug.exceptions.SecurityError: the host is not one of ``TRUSTED_HOSTS``
-        """
-        server_name = self.config["SERVER_NAME"]
-        if request is None:
-            if server_name is None:
-                return None
-            return self.url_map.bind(
-                server_name,
-                script_name=self.config["APPLICATION_ROOT"],
-                url_scheme=self.config["PREFERRED_URL_SCHEME"],
-            )
-        if (trusted_hosts := self.config["TRUSTED_HOSTS"]) is not None:
-            request.trusted_hosts = trusted_hosts
-        # Checks the host against them.
-        _ = request.host
-        if self.url_map.host_matching:
-            return self.url_map.bind_to_environ(request.environ)
-        subdomain = None
-        if not self.subdomain_matching:
-            subdomain = self.url_map.default_subdomain or ""
-        return self.url_map.bind_to_environ(
-            request.environ, server_name=server_name, subdomain=subdomain
-        )
 
     # The stages
 
