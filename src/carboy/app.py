@@ -1,9 +1,9 @@
 """The application class.
 
-Lives here: ``Flask``, and ``App``, which it is made of: the settings, the templates, and the
-registering that concerns the application as a whole. Thin over the layers below: what blueprints
-share is in ``scaffold``, how requests are answered in ``pipeline``, how servers reach it in
-``serving``, and what concerns its URLs in ``app_urls``.
+Lives here: ``Flask``, and ``App``, which it is made of: the settings, and the registering that
+concerns the application as a whole. Thin over the layers below: what blueprints share is in
+``scaffold``, how requests are answered in ``pipeline``, how servers reach it in ``serving``, and
+what concerns its templates and its URLs in ``app_templates`` and ``app_urls``.
 Must not know: the command line and the servers, but for the methods that start them.
 """
 
@@ -13,32 +13,33 @@ import logging
 import os
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Mapping, ValuesView
+from collections.abc import Iterable, Mapping, ValuesView
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter
 
-from . import driver, old_names
+from . import old_names
 from . import typing as ft
-from .app_urls import URLs
+from .app_templates import Templates
 from .config import Config, ConfigAttribute
 from .ctx import RequestContext, _AppCtxGlobals, _default_template_ctx_processor
-from .globals import _cv_ctx, _find_request_ctx
-from .helpers import (
-    get_debug_flag,
-    get_load_dotenv,
-)
-from .hooks import hooks_for
+from .globals import _find_request_ctx
+from .helpers import get_debug_flag, get_load_dotenv
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .legacy.attributes import OldApplication
 from .logging import create_logger
 from .pipeline import _STAGES
 from .routing import Map, Rule
-from .scaffold import _endpoint_from_view_func, find_package, setupmethod
+from .scaffold import T_teardown, _endpoint_from_view_func, find_package, setupmethod
+
+# Flask has these three here as well.
+from .scaffold import T_template_filter as T_template_filter
+from .scaffold import T_template_global as T_template_global
+from .scaffold import T_template_test as T_template_test
 from .serving import Serving
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .wrappers import Request, Response
@@ -50,10 +51,6 @@ if TYPE_CHECKING:
 T_shell_context_processor = TypeVar(
     "T_shell_context_processor", bound="ft.ShellContextProcessorCallable"
 )
-T_teardown = TypeVar("T_teardown", bound="ft.TeardownCallable")
-T_template_filter = TypeVar("T_template_filter", bound="ft.TemplateFilterCallable")
-T_template_global = TypeVar("T_template_global", bound="ft.TemplateGlobalCallable")
-T_template_test = TypeVar("T_template_test", bound="ft.TemplateTestCallable")
 
 
 def _make_timedelta(value: timedelta | int | None) -> timedelta | None:
@@ -62,20 +59,7 @@ def _make_timedelta(value: timedelta | int | None) -> timedelta | None:
     return timedelta(seconds=value)
 
 
-class _Imported:
-    """A class attribute whose value is imported when it is first asked for."""
-
-    def __init__(self, module: str, name: str) -> None:
-        self._module = module
-        self._name = name
-
-    def __get__(self, obj: object, owner: type | None = None) -> Any:
-        from importlib import import_module
-
-        return getattr(import_module(self._module, __package__), self._name)
-
-
-class App(OldApplication, URLs, Serving):
+class App(OldApplication, Templates, Serving):
     """What :class:`Flask` is made of: the settings, the registries, the templates, the URLs.
 
     Other frameworks build on it under its name in Flask, ``flask.sansio.app.App``, as Quart does.
@@ -85,7 +69,6 @@ class App(OldApplication, URLs, Serving):
     request_class: type[Request] = Request
     response_class: type[Response] = Response
     aborter_class: type[Aborter] = Aborter
-    jinja_environment: type[ft.Environment] = _Imported(".templating", "Environment")  # type: ignore[assignment]
     app_ctx_globals_class: type[_AppCtxGlobals] = _AppCtxGlobals
     config_class: type[Config] = Config
     json_provider_class: type[JSONProvider] = DefaultJSONProvider
@@ -101,9 +84,6 @@ class App(OldApplication, URLs, Serving):
         "PERMANENT_SESSION_LIFETIME",
         get_converter=_make_timedelta,  # type: ignore[arg-type]
     )
-
-    #: Options for the Jinja environment.
-    jinja_options: dict[str, Any] = {}
 
     #: What the configuration begins with.
     default_config: Mapping[str, Any] = ImmutableDict(
@@ -371,125 +351,6 @@ class App(OldApplication, URLs, Serving):
         for processor in self.shell_context_processors:
             context.update(processor())
         return context
-
-    # Templates
-
-    @cached_property
-    def jinja_env(self) -> ft.Environment:
-        """The Jinja environment, made when it is first used."""
-        return self.create_jinja_environment()
-
-    def create_jinja_environment(self) -> ft.Environment:
-        """A Jinja environment with the application's options, globals and policies."""
-        from .globals import g, request, session
-        from .helpers import get_flashed_messages
-
-        options = dict(self.jinja_options)
-        options.setdefault("autoescape", self.select_jinja_autoescape)
-        auto_reload = self.config["TEMPLATES_AUTO_RELOAD"]
-        options.setdefault("auto_reload", self.debug if auto_reload is None else auto_reload)
-        env = self.jinja_environment(self, **options)
-        env.globals.update(
-            # Jinja looks for marks on what it calls, which takes long on a bound method.
-            url_for=partial(self.url_for),
-            get_flashed_messages=get_flashed_messages,
-            config=self.config,
-            # Templates have these from the context processor; imported ones need the proxies.
-            request=request,
-            session=session,
-            g=g,
-        )
-        env.policies["json.dumps_function"] = self.json.dumps
-        return env
-
-    def create_global_jinja_loader(self) -> ft.DispatchingJinjaLoader:
-        """The loader of the Jinja environment; to override."""
-        from .templating import DispatchingJinjaLoader
-
-        return DispatchingJinjaLoader(self)
-
-    def select_jinja_autoescape(self, filename: str | None) -> bool:
-        """Whether a template's variables are escaped: by the ending of its name.
-
-        :param filename: ``None`` for a template that is a string
-        """
-        if filename is None:
-            return True
-        return filename.endswith((".html", ".htm", ".xml", ".xhtml", ".svg"))
-
-    def update_template_context(self, context: dict[str, Any]) -> None:
-        """Add what the context processors give to *context*; what is there already stays.
-
-        :param context: the variables of a template
-        """
-        ctx = _cv_ctx.get(None)
-        req = None if ctx is None else ctx._request_ctx
-        given = context.copy()
-        endpoint = None if req is None else req.request.endpoint
-        for processors in hooks_for(self.template_context_processors, endpoint):
-            for processor in processors:
-                context.update(driver.call(self, processor))
-        context.update(given)
-
-    @setupmethod
-    def template_filter(
-        self, name: str | None = None
-    ) -> Callable[[T_template_filter], T_template_filter]:
-        """Register the decorated function as a filter.
-
-        :param name: the function's own when left out
-        """
-
-        def decorator(f: T_template_filter) -> T_template_filter:
-            self.add_template_filter(f, name=name)
-            return f
-
-        return decorator
-
-    @setupmethod
-    def add_template_filter(self, f: ft.TemplateFilterCallable, name: str | None = None) -> None:
-        """Register *f* as a filter; the same as :meth:`template_filter`."""
-        self.jinja_env.filters[name or f.__name__] = f
-
-    @setupmethod
-    def template_test(
-        self, name: str | None = None
-    ) -> Callable[[T_template_test], T_template_test]:
-        """Register the decorated function as a test.
-
-        :param name: the function's own when left out
-        """
-
-        def decorator(f: T_template_test) -> T_template_test:
-            self.add_template_test(f, name=name)
-            return f
-
-        return decorator
-
-    @setupmethod
-    def add_template_test(self, f: ft.TemplateTestCallable, name: str | None = None) -> None:
-        """Register *f* as a test; the same as :meth:`template_test`."""
-        self.jinja_env.tests[name or f.__name__] = f
-
-    @setupmethod
-    def template_global(
-        self, name: str | None = None
-    ) -> Callable[[T_template_global], T_template_global]:
-        """Register the decorated function as a global of the templates.
-
-        :param name: the function's own when left out
-        """
-
-        def decorator(f: T_template_global) -> T_template_global:
-            self.add_template_global(f, name=name)
-            return f
-
-        return decorator
-
-    @setupmethod
-    def add_template_global(self, f: ft.TemplateGlobalCallable, name: str | None = None) -> None:
-        """Register *f* as a global; the same as :meth:`template_global`."""
-        self.jinja_env.globals[name or f.__name__] = f
 
     # Logging. Here rather than in the pipeline, so that the log says `in app` as it always did.
 
