@@ -1,9 +1,9 @@
 """The application class.
 
-Lives here: ``Flask``, and ``App``, which it is made of: the settings, and the registering and
-building that concern the application as a whole. Thin over the layers below: what blueprints
-share is in ``scaffold``, how requests are answered in ``pipeline``, and how servers reach it in
-``gateways``.
+Lives here: ``Flask``, and ``App``, which it is made of: the settings, and the registering that
+concerns the application as a whole. Thin over the layers below: what blueprints share is in
+``scaffold``, how requests are answered in ``pipeline``, how servers reach it in ``serving``, and
+what concerns its templates and its URLs in ``app_templates`` and ``app_urls``.
 Must not know: the command line and the servers, but for the methods that start them.
 """
 
@@ -13,54 +13,44 @@ import logging
 import os
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Mapping, ValuesView
+from collections.abc import Iterable, Mapping, ValuesView
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
 
 from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter
-from werkzeug.routing import BuildError
-from werkzeug.utils import redirect as _wz_redirect
 
-from . import driver, old_names
+from . import old_names
 from . import typing as ft
+from .app_templates import Templates
 from .config import Config, ConfigAttribute
-from .ctx import RequestContext, _AppCtxGlobals, _default_template_ctx_processor, _sentinel
-from .globals import _cv_ctx, _find_request_ctx
-from .helpers import (
-    get_debug_flag,
-    get_load_dotenv,
-)
-from .hooks import hooks_for
+from .ctx import RequestContext, _AppCtxGlobals, _default_template_ctx_processor
+from .globals import _find_request_ctx
+from .helpers import get_debug_flag, get_load_dotenv
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .legacy.attributes import OldApplication
 from .logging import create_logger
 from .pipeline import _STAGES
 from .routing import Map, Rule
-from .scaffold import _endpoint_from_view_func, find_package, setupmethod
+from .scaffold import T_teardown, _endpoint_from_view_func, find_package, setupmethod
+
+# Flask has these three here as well.
+from .scaffold import T_template_filter as T_template_filter
+from .scaffold import T_template_global as T_template_global
+from .scaffold import T_template_test as T_template_test
 from .serving import Serving
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .wrappers import Request, Response
-from .wrappers.response import redirect
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIEnvironment
-
-    from werkzeug.wrappers import Response as BaseResponse
-
     from .blueprints import Blueprint
     from .testing import FlaskClient, FlaskCliRunner
 
 T_shell_context_processor = TypeVar(
     "T_shell_context_processor", bound="ft.ShellContextProcessorCallable"
 )
-T_teardown = TypeVar("T_teardown", bound="ft.TeardownCallable")
-T_template_filter = TypeVar("T_template_filter", bound="ft.TemplateFilterCallable")
-T_template_global = TypeVar("T_template_global", bound="ft.TemplateGlobalCallable")
-T_template_test = TypeVar("T_template_test", bound="ft.TemplateTestCallable")
 
 
 def _make_timedelta(value: timedelta | int | None) -> timedelta | None:
@@ -69,20 +59,7 @@ def _make_timedelta(value: timedelta | int | None) -> timedelta | None:
     return timedelta(seconds=value)
 
 
-class _Imported:
-    """A class attribute whose value is imported when it is first asked for."""
-
-    def __init__(self, module: str, name: str) -> None:
-        self._module = module
-        self._name = name
-
-    def __get__(self, obj: object, owner: type | None = None) -> Any:
-        from importlib import import_module
-
-        return getattr(import_module(self._module, __package__), self._name)
-
-
-class App(OldApplication, Serving):
+class App(OldApplication, Templates, Serving):
     """What :class:`Flask` is made of: the settings, the registries, the templates, the URLs.
 
     Other frameworks build on it under its name in Flask, ``flask.sansio.app.App``, as Quart does.
@@ -92,7 +69,6 @@ class App(OldApplication, Serving):
     request_class: type[Request] = Request
     response_class: type[Response] = Response
     aborter_class: type[Aborter] = Aborter
-    jinja_environment: type[ft.Environment] = _Imported(".templating", "Environment")  # type: ignore[assignment]
     app_ctx_globals_class: type[_AppCtxGlobals] = _AppCtxGlobals
     config_class: type[Config] = Config
     json_provider_class: type[JSONProvider] = DefaultJSONProvider
@@ -108,9 +84,6 @@ class App(OldApplication, Serving):
         "PERMANENT_SESSION_LIFETIME",
         get_converter=_make_timedelta,  # type: ignore[arg-type]
     )
-
-    #: Options for the Jinja environment.
-    jinja_options: dict[str, Any] = {}
 
     #: What the configuration begins with.
     default_config: Mapping[str, Any] = ImmutableDict(
@@ -184,7 +157,7 @@ class App(OldApplication, Serving):
         #: Reads and writes JSON.
         self.json = self.json_provider_class(self)
         #: Called with ``(error, endpoint, values)`` when a URL cannot be built.
-        self.url_build_error_handlers: list[Callable[[Exception, str, dict[str, Any]], str]] = []
+        self.url_build_error_handlers = []
         #: Called when an application context ends.
         self.teardown_appcontext_funcs: list[ft.TeardownCallable] = []
         #: Called for the variables of ``carboy shell``.
@@ -378,273 +351,6 @@ class App(OldApplication, Serving):
         for processor in self.shell_context_processors:
             context.update(processor())
         return context
-
-    # Templates
-
-    @cached_property
-    def jinja_env(self) -> ft.Environment:
-        """The Jinja environment, made when it is first used."""
-        return self.create_jinja_environment()
-
-    def create_jinja_environment(self) -> ft.Environment:
-        """A Jinja environment with the application's options, globals and policies."""
-        from .globals import g, request, session
-        from .helpers import get_flashed_messages
-
-        options = dict(self.jinja_options)
-        options.setdefault("autoescape", self.select_jinja_autoescape)
-        auto_reload = self.config["TEMPLATES_AUTO_RELOAD"]
-        options.setdefault("auto_reload", self.debug if auto_reload is None else auto_reload)
-        env = self.jinja_environment(self, **options)
-        env.globals.update(
-            # Jinja looks for marks on what it calls, which takes long on a bound method.
-            url_for=partial(self.url_for),
-            get_flashed_messages=get_flashed_messages,
-            config=self.config,
-            # Templates have these from the context processor; imported ones need the proxies.
-            request=request,
-            session=session,
-            g=g,
-        )
-        env.policies["json.dumps_function"] = self.json.dumps
-        return env
-
-    def create_global_jinja_loader(self) -> ft.DispatchingJinjaLoader:
-        """The loader of the Jinja environment; to override."""
-        from .templating import DispatchingJinjaLoader
-
-        return DispatchingJinjaLoader(self)
-
-    def select_jinja_autoescape(self, filename: str | None) -> bool:
-        """Whether a template's variables are escaped: by the ending of its name.
-
-        :param filename: ``None`` for a template that is a string
-        """
-        if filename is None:
-            return True
-        return filename.endswith((".html", ".htm", ".xml", ".xhtml", ".svg"))
-
-    def update_template_context(self, context: dict[str, Any]) -> None:
-        """Add what the context processors give to *context*; what is there already stays.
-
-        :param context: the variables of a template
-        """
-        ctx = _cv_ctx.get(None)
-        req = None if ctx is None else ctx._request_ctx
-        given = context.copy()
-        endpoint = None if req is None else req.request.endpoint
-        for processors in hooks_for(self.template_context_processors, endpoint):
-            for processor in processors:
-                context.update(driver.call(self, processor))
-        context.update(given)
-
-    @setupmethod
-    def template_filter(
-        self, name: str | None = None
-    ) -> Callable[[T_template_filter], T_template_filter]:
-        """Register the decorated function as a filter.
-
-        :param name: the function's own when left out
-        """
-
-        def decorator(f: T_template_filter) -> T_template_filter:
-            self.add_template_filter(f, name=name)
-            return f
-
-        return decorator
-
-    @setupmethod
-    def add_template_filter(self, f: ft.TemplateFilterCallable, name: str | None = None) -> None:
-        """Register *f* as a filter; the same as :meth:`template_filter`."""
-        self.jinja_env.filters[name or f.__name__] = f
-
-    @setupmethod
-    def template_test(
-        self, name: str | None = None
-    ) -> Callable[[T_template_test], T_template_test]:
-        """Register the decorated function as a test.
-
-        :param name: the function's own when left out
-        """
-
-        def decorator(f: T_template_test) -> T_template_test:
-            self.add_template_test(f, name=name)
-            return f
-
-        return decorator
-
-    @setupmethod
-    def add_template_test(self, f: ft.TemplateTestCallable, name: str | None = None) -> None:
-        """Register *f* as a test; the same as :meth:`template_test`."""
-        self.jinja_env.tests[name or f.__name__] = f
-
-    @setupmethod
-    def template_global(
-        self, name: str | None = None
-    ) -> Callable[[T_template_global], T_template_global]:
-        """Register the decorated function as a global of the templates.
-
-        :param name: the function's own when left out
-        """
-
-        def decorator(f: T_template_global) -> T_template_global:
-            self.add_template_global(f, name=name)
-            return f
-
-        return decorator
-
-    @setupmethod
-    def add_template_global(self, f: ft.TemplateGlobalCallable, name: str | None = None) -> None:
-        """Register *f* as a global; the same as :meth:`template_global`."""
-        self.jinja_env.globals[name or f.__name__] = f
-
-    # URLs, redirects
-
-    def url_for(
-        self,
-        /,
-        endpoint: str,
-        *,
-        _anchor: str | None = None,
-        _method: str | None = None,
-        _scheme: str | None = None,
-        _external: bool | None = None,
-        **values: Any,
-    ) -> str:
-        """The URL of *endpoint*, with *values* for its variables.
-
-        :param endpoint: its name; with a leading dot, one of the current blueprint
-        :param _anchor: put after ``#``
-        :param _method: choose among the endpoint's rules the one for this method
-        :param _scheme: of an external URL
-        :param _external: with scheme and host; by default only outside of a request
-        :param values: the variables of the rule; others become the query
-        :raises werkzeug.routing.BuildError: there is no such endpoint, or values are missing
-        :raises RuntimeError: outside of a request, without ``SERVER_NAME``
-        """
-        ctx = _cv_ctx.get(None)
-        req = None if ctx is None else ctx._request_ctx
-        adapter = None
-        if req is not None:
-            if endpoint[:1] == ".":
-                blueprint = req.request.blueprint
-                endpoint = endpoint[1:] if blueprint is None else blueprint + endpoint
-            if _external is None:
-                _external = _scheme is not None
-        else:
-            adapter = self._url_adapter(ctx, None)
-            if _external is None:
-                _external = True
-        if _scheme is not None and not _external:
-            raise ValueError("When specifying '_scheme', '_external' must be True.")
-        if self.url_default_functions or self._short is None:
-            self.inject_url_defaults(endpoint, values)
-
-        url = None
-        if (
-            not _external
-            and req is not None
-            and req.app is self
-            # Somebody may have put an adapter of his own there.
-            and (req._url_adapter is _sentinel or "_has_foreign_adapter" not in req.__dict__)
-        ):
-            url = self._build_path(req.environ, endpoint, values, _method)
-        if url is None:
-            if adapter is None:
-                adapter = self._url_adapter(ctx, req)
-            try:
-                url = adapter.build(
-                    endpoint,
-                    values,
-                    method=_method,
-                    url_scheme=_scheme,
-                    force_external=_external,
-                )
-            except BuildError as error:
-                values.update(
-                    _anchor=_anchor,
-                    _method=_method,
-                    _scheme=_scheme,
-                    _external=_external,
-                )
-                return self.handle_url_build_error(error, endpoint, values)
-        if _anchor is not None:
-            # https://url.spec.whatwg.org/#fragment-state, as Werkzeug quotes fragments.
-            _anchor = quote(_anchor, safe="%!#$&'()*+,/:;=?@")
-            url = f"{url}#{_anchor}"
-        return url
-
-    def _build_path(
-        self,
-        environ: WSGIEnvironment,
-        endpoint: str,
-        values: dict[str, Any],
-        method: str | None,
-    ) -> str | None:
-        """The path of *endpoint* without an adapter, where the map can do without."""
-        if (self._short or self._the_short_way()) is None or "HTTP_UPGRADE" in environ:
-            return None
-        path = self.url_map.build_path(endpoint, values, method, environ["REQUEST_METHOD"])
-        if path is not None and (script_name := environ.get("SCRIPT_NAME")):
-            # The adapter knows how other text is decoded and quoted.
-            return script_name.rstrip("/") + path if script_name.isascii() else None
-        return path
-
-    def _url_adapter(self, ctx: Any, req: RequestContext | None) -> Any:
-        if req is not None:
-            adapter = req.url_adapter
-        elif ctx is not None:
-            adapter = ctx._app_ctx.url_adapter
-        else:
-            adapter = self.create_url_adapter(None)
-        if adapter is None:
-            raise RuntimeError(
-                "Unable to build URLs outside an active request"
-                " without 'SERVER_NAME' configured. Also configure"
-                " 'APPLICATION_ROOT' and 'PREFERRED_URL_SCHEME' as"
-                " needed."
-            )
-        return adapter
-
-    def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
-        """Have the ``url_defaults`` functions add to *values*, which are changed in place.
-
-        :param endpoint: the endpoint of the URL
-        :param values: its values
-        """
-        for functions in hooks_for(self.url_default_functions, endpoint):
-            for add_defaults in functions:
-                add_defaults(endpoint, values)
-
-    def handle_url_build_error(
-        self, error: BuildError, endpoint: str, values: dict[str, Any]
-    ) -> str:
-        """Ask the ``url_build_error_handlers`` for a URL that could not be built.
-
-        :param error: the error, being handled
-        :param endpoint: the endpoint of the URL
-        :param values: the arguments of ``url_for``
-        :raises werkzeug.routing.BuildError: none of them has one
-        """
-        for handler in self.url_build_error_handlers:
-            try:
-                url = handler(error, endpoint, values)
-            except BuildError as e:
-                error = e
-            else:
-                if url is not None:
-                    return url
-        raise error
-
-    def redirect(self, location: str, code: int = 302) -> BaseResponse:
-        """A response that sends the client to *location*; what ``carboy.redirect`` calls.
-
-        :param location: a URL, relative or absolute
-        :param code: 301, 302, 303, 305, 307 or 308
-        """
-        if self.response_class is not Response:
-            return _wz_redirect(location, code, self.response_class)
-        return redirect(location, code)
 
     # Logging. Here rather than in the pipeline, so that the log says `in app` as it always did.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import old_names
 from . import typing as ft
@@ -25,18 +25,18 @@ from .scaffold import (
     T_error_handler,
     T_teardown,
     T_template_context_processor,
+    T_template_filter,
+    T_template_global,
+    T_template_test,
     T_url_defaults,
     T_url_value_preprocessor,
     _endpoint_from_view_func,
+    adding_decorator,
     setupmethod,
 )
 
 if TYPE_CHECKING:
     from .app import App
-
-T_template_filter = TypeVar("T_template_filter", bound="ft.TemplateFilterCallable")
-T_template_test = TypeVar("T_template_test", bound="ft.TemplateTestCallable")
-T_template_global = TypeVar("T_template_global", bound="ft.TemplateGlobalCallable")
 
 
 class BlueprintSetupState:
@@ -396,12 +396,7 @@ class Blueprint(OldBlueprint, Scaffold):
 
         :param name: the function's own when left out
         """
-
-        def decorator(f: T_template_filter) -> T_template_filter:
-            self.add_app_template_filter(f, name=name)
-            return f
-
-        return decorator
+        return adding_decorator(self.add_app_template_filter, name)
 
     @setupmethod
     def add_app_template_filter(
@@ -418,12 +413,7 @@ class Blueprint(OldBlueprint, Scaffold):
 
         :param name: the function's own when left out
         """
-
-        def decorator(f: T_template_test) -> T_template_test:
-            self.add_app_template_test(f, name=name)
-            return f
-
-        return decorator
+        return adding_decorator(self.add_app_template_test, name)
 
     @setupmethod
     def add_app_template_test(self, f: ft.TemplateTestCallable, name: str | None = None) -> None:
@@ -438,12 +428,7 @@ class Blueprint(OldBlueprint, Scaffold):
 
         :param name: the function's own when left out
         """
-
-        def decorator(f: T_template_global) -> T_template_global:
-            self.add_app_template_global(f, name=name)
-            return f
-
-        return decorator
+        return adding_decorator(self.add_app_template_global, name)
 
     @setupmethod
     def add_app_template_global(

@@ -73,6 +73,7 @@ _BORROWED = {
     "BadSignature": "itsdangerous.BadSignature",
     "BaseResponse": "werkzeug.wrappers.Response",
     "Blueprint": "carboy.blueprints.Blueprint",
+    "BuildError": "werkzeug.routing.BuildError",
     "CliRunner": "click.testing.CliRunner",
     "Client": "werkzeug.test.Client",
     "DispatchingJinjaLoader": "carboy.templating.DispatchingJinjaLoader",

@@ -2,7 +2,7 @@
 
 Lives here: ``Pipeline``, the half of the application that answers. Its methods are the stages,
 with the names under which subclasses and extensions override them.
-Must not know: servers and their protocols.
+Must not know: servers and their protocols, and what answers an exception, which is in ``errors``.
 
 How it works: a gateway has a driver answer a context, sends the response, and has it concluded::
 
@@ -26,31 +26,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Coroutine
 from threading import RLock
-from types import CoroutineType, TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from werkzeug.exceptions import (
-    BadRequest,
-    BadRequestKeyError,
-    HTTPException,
-    InternalServerError,
-)
-from werkzeug.routing import MapAdapter, RequestRedirect, RoutingException
+from werkzeug.exceptions import HTTPException
 
 from . import answers, driver
 from .ctx import AppContext, RequestContext, _sentinel
 from .driver import answers_options, run
+from .errors import Errors
 from .globals import _find_request_ctx
 from .json.provider import DefaultJSONProvider
 from .routing import Map
-from .scaffold import Scaffold
 from .sessions import opens_on_demand
-from .signals import (
-    appcontext_tearing_down,
-    got_request_exception,
-    request_finished,
-    request_started,
-)
+from .signals import appcontext_tearing_down, request_finished, request_started
 from .wrappers import Request, Response
 from .wrappers.response import Ready, content_type_of
 
@@ -59,8 +48,6 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
     from . import typing as ft
-    from .config import Config
-    from .debugger import Debugger
     from .json.provider import JSONProvider
     from .sessions import SessionInterface
 
@@ -136,10 +123,9 @@ class _Short:
         self.hosts: set[str | None] = set()
 
 
-class Pipeline(Scaffold):
+class Pipeline(Errors):
     """The half of an application that answers requests; see :class:`carboy.Flask`."""
 
-    config: Config
     json: JSONProvider
     url_map: Map
     subdomain_matching: bool
@@ -147,8 +133,6 @@ class Pipeline(Scaffold):
     request_class: type[Request]
     session_interface: SessionInterface
     teardown_appcontext_funcs: list[ft.TeardownCallable]
-    debug: bool
-    testing: bool
     logger: logging.Logger
     _got_first_request: bool
 
@@ -160,8 +144,12 @@ class Pipeline(Scaffold):
     _short: ClassVar[_Short | None] = None
     _has_lazy_sessions: ClassVar[bool] = False
     _makes_own_contexts: ClassVar[bool] = False
-    #: Shows what would propagate to the server, where a development server has installed it.
-    _debugger: Debugger | None = None
+
+    if TYPE_CHECKING:  # What classes that derive from this one have.
+
+        def _log_failed_finalizing(self) -> None: ...
+
+        def _begin_background(self, tasks: list[Any]) -> None: ...
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -240,48 +228,6 @@ class Pipeline(Scaffold):
         :param environ: a WSGI environment
         """
         return RequestContext(self, environ)  # type: ignore[arg-type]
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """The adapter that matches the URL of *request*, and builds URLs seen from it.
-
-        :param request: ``None`` to build URLs outside of a request
-        :returns: ``None`` when there is no request and no ``SERVER_NAME``
-        :raises werkzeug.exceptions.SecurityError: the host is not one of ``TRUSTED_HOSTS``
-        """
-        server_name = self.config["SERVER_NAME"]
-        if request is None:
-            if server_name is None:
-                return None
-            return self.url_map.bind(
-                server_name,
-                script_name=self.config["APPLICATION_ROOT"],
-                url_scheme=self.config["PREFERRED_URL_SCHEME"],
-            )
-        if (trusted_hosts := self.config["TRUSTED_HOSTS"]) is not None:
-            request.trusted_hosts = trusted_hosts
-        # Checks the host against them.
-        _ = request.host
-        if self.url_map.host_matching:
-            return self.url_map.bind_to_environ(request.environ)
-        subdomain = None
-        if not self.subdomain_matching:
-            subdomain = self.url_map.default_subdomain or ""
-        return self.url_map.bind_to_environ(
-            request.environ, server_name=server_name, subdomain=subdomain
-        )
-
-    def log_exception(
-        self,
-        exc_info: tuple[type[BaseException], BaseException, TracebackType]
-        | tuple[None, None, None],
-    ) -> None:
-        raise NotImplementedError
-
-    def _log_failed_finalizing(self) -> None:
-        raise NotImplementedError
-
-    def _begin_background(self, tasks: list[Any]) -> None:
-        raise NotImplementedError
 
     # The stages
 
@@ -397,122 +343,6 @@ class Pipeline(Scaffold):
         response = self.response_class()
         response.allow.update(adapter.allowed_methods())
         return response
-
-    # Errors
-
-    def raise_routing_exception(self, request: Request) -> NoReturn:
-        """Raise what went wrong when the request was matched.
-
-        In debug mode a redirect that would lose the body of a form is an error that says so.
-
-        :param request: one whose ``routing_exception`` is set
-        """
-        e = request.routing_exception
-        assert e is not None
-        if (
-            isinstance(e, RequestRedirect)
-            and self.debug
-            and e.code not in {307, 308}
-            and request.method not in {"GET", "HEAD", "OPTIONS"}
-        ):
-            from .debughelpers import FormDataRoutingRedirect
-
-            raise FormDataRoutingRedirect(request)
-        raise e
-
-    def _find_error_handler(
-        self, e: Exception, blueprints: list[str]
-    ) -> ft.ErrorHandlerCallable | None:
-        """The handler for *e*: blueprint before application, code before class, near before far."""
-        if not self.error_handler_spec:
-            return None
-        exc_class, code = self._get_exc_class_and_code(type(e))
-        for c in (None,) if code is None else (code, None):
-            for name in (*blueprints, None):
-                if name not in self.error_handler_spec:
-                    continue
-                handlers = self.error_handler_spec[name].get(c)
-                if not handlers:
-                    continue
-                for cls in exc_class.__mro__:
-                    if (handler := handlers.get(cls)) is not None:
-                        return handler
-        return None
-
-    def handle_user_exception(self, e: Exception) -> HTTPException | ft.ResponseReturnValue:
-        """Answer an exception of a hook or view with the handler registered for it.
-
-        :param e: the exception, being handled
-        :returns: what the handler returns, or the exception itself for an HTTP error
-        :raises Exception: *e*, when nobody handles it
-        """
-        if isinstance(e, BadRequestKeyError) and (
-            self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]
-        ):
-            e.show_exception = True
-        if isinstance(e, HTTPException) and not self.trap_http_exception(e):
-            return self.handle_http_exception(e)
-        handler = self._find_error_handler(e, _find_request_ctx().request.blueprints)
-        if handler is None:
-            raise e
-        return driver.call(self, handler, e)  # type: ignore[no-any-return]
-
-    def handle_http_exception(self, e: HTTPException) -> HTTPException | ft.ResponseReturnValue:
-        """Answer an HTTP error with its handler; without one it is its own answer.
-
-        Redirects of the routing, and exceptions that carry their response, have no handlers.
-        """
-        if e.code is None or isinstance(e, RoutingException):
-            return e
-        handler = self._find_error_handler(e, _find_request_ctx().request.blueprints)
-        if handler is not None:
-            return driver.call(self, handler, e)  # type: ignore[no-any-return]
-        return e if self._debugger is None else self._debugger.explained(e)
-
-    def trap_http_exception(self, e: Exception) -> bool:
-        """Whether an HTTP error is to be treated as any other exception, to be debugged.
-
-        ``TRAP_HTTP_EXCEPTIONS`` says so for all of them, ``TRAP_BAD_REQUEST_ERRORS`` for a 400,
-        and debug mode for a missing key.
-        """
-        if self.config["TRAP_HTTP_EXCEPTIONS"]:
-            return True
-        trap_bad_request = self.config["TRAP_BAD_REQUEST_ERRORS"]
-        if trap_bad_request is None:
-            return isinstance(e, BadRequestKeyError) and self.debug
-        return bool(trap_bad_request) and isinstance(e, BadRequest)
-
-    def handle_exception(self, e: Exception) -> Response:
-        """Answer an exception that nobody handled: log it and send a 500.
-
-        With ``PROPAGATE_EXCEPTIONS``, and by default in debug mode and tests, it is raised again.
-
-        :param e: the exception, being handled
-        :returns: the response of the handler for 500, which is given an
-            ``InternalServerError`` with *e* as its ``original_exception``; without a handler a
-            plain page, or a problem in JSON for who asks for JSON
-        """
-        got_request_exception.send(self, _async_wrapper=self.ensure_sync, exception=e)
-        propagate = self.config["PROPAGATE_EXCEPTIONS"]
-        if propagate is None:
-            propagate = self.testing or self.debug
-        if propagate:
-            if self._debugger is None:
-                raise e
-            self.log_exception(sys.exc_info())
-            return self._debugger.response(e)
-        self.log_exception(sys.exc_info())
-        answer: Any = InternalServerError(original_exception=e)
-        handler = self._find_error_handler(answer, _find_request_ctx().request.blueprints)
-        if handler is not None:
-            answer = driver.call(self, handler, answer)
-        else:
-            answer = answers.problem(self, _find_request_ctx().environ) or answer  # type: ignore[arg-type]
-        return self.finalize_request(answer, from_error_handler=True)
-
-    def should_ignore_error(self, error: BaseException | None) -> bool:
-        """Whether the teardown functions are not to be told of *error*; to override."""
-        return False
 
     # Plain and async
 

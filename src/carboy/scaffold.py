@@ -41,6 +41,9 @@ T_error_handler = TypeVar("T_error_handler", bound="ft.ErrorHandlerCallable")
 T_template_context_processor = TypeVar(
     "T_template_context_processor", bound="ft.TemplateContextProcessorCallable"
 )
+T_template_filter = TypeVar("T_template_filter", bound="ft.TemplateFilterCallable")
+T_template_global = TypeVar("T_template_global", bound="ft.TemplateGlobalCallable")
+T_template_test = TypeVar("T_template_test", bound="ft.TemplateTestCallable")
 T_url_defaults = TypeVar("T_url_defaults", bound="ft.URLDefaultCallable")
 T_url_value_preprocessor = TypeVar(
     "T_url_value_preprocessor", bound="ft.URLValuePreprocessorCallable"
@@ -56,6 +59,20 @@ def setupmethod(f: F) -> F:
         return f(self, *args, **kwargs)
 
     return update_wrapper(wrapper, f)  # type: ignore[return-value]
+
+
+def adding_decorator(add: Callable[..., None], name: str | None) -> Callable[[F], F]:
+    """A decorator that has the decorated function registered.
+
+    :param add: the method that registers it
+    :param name: under which name; the function's own when left out
+    """
+
+    def decorator(f: F) -> F:
+        add(f, name=name)
+        return f
+
+    return decorator
 
 
 class Scaffold:

@@ -42,6 +42,7 @@ _MAX_NOTES: Final = 20
 _MAX_SIZE: Final = 400_000
 
 _STAGES: Final = (
+    "carboy.errors",
     "carboy.pipeline",
     "carboy.driver",
     "carboy.async_driver",

@@ -1,43 +1,24 @@
-"""The contexts: what is known while an application, or one of its requests, is at work.
+"""One request at work: the context with all that is known of it.
 
-Lives here: ``AppContext``, ``RequestContext``, the namespace behind ``g``, and the functions
-that ask for or carry over the current context.
-Must not know: how a request is dispatched. It asks the application for an adapter, a session
-and the teardown functions, and takes what comes.
-
-How it works: a request's context *is* its application context as well, so a request pushes one
-object and sets one variable. It only borrows an application context when one of the same
-application is already active, as in ``with app.app_context(): client.get("/")``. Everything
-but the request itself (``g``, the session, the URL adapter) comes into being when first used.
+Lives here: ``RequestContext``, from the environment to the last teardown function.
+Must not know: how a request is dispatched.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import Token
-from functools import update_wrapper
-from types import TracebackType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Final,
-    ParamSpec,
-    Self,
-    TypeAlias,
-    TypeVar,
-    cast,
-)
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotImplemented as HTTPNotImplemented
 from werkzeug.routing import WebsocketMismatch
 
-from . import old_names
-from .globals import _current_ctx, _pop_ctx, _push_ctx
-from .signals import appcontext_popped, appcontext_pushed
-from .typing import AfterRequestCallable
+from ..globals import _current_ctx, _push_ctx
+from ..signals import appcontext_popped, appcontext_pushed
+from ..typing import AfterRequestCallable
+from .app_context import _MISSING, AppContext, _AppCtxGlobals, _sentinel
 
 if TYPE_CHECKING:
     from contextvars import Context
@@ -45,24 +26,11 @@ if TYPE_CHECKING:
 
     from werkzeug.routing import MapAdapter, Rule
 
-    from .app import Flask
-    from .sessions import SessionMixin
-    from .wrappers import Request
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-#: Says that nothing was given or made yet, where ``None`` has a meaning of its own.
-_sentinel: Final[Any] = object()
-
-#: The token of a push and the pushes before it, innermost first.
-_Pushes: TypeAlias = "tuple[Token[AppContext], _Pushes] | None"
-
+    from ..app import Flask
+    from ..sessions import SessionMixin
+    from ..wrappers import Request
 
 _new: Final = object.__new__
-_MISSING: Final = Token.MISSING
-
 
 #: Under which names servers hand out the socket of a connection.
 _SOCKETS: Final = ("werkzeug.socket", "gunicorn.socket", "eventlet.input")
@@ -74,182 +42,6 @@ def _takes_socket(rule: Rule, environ: WSGIEnvironment) -> bool:
         any(name in environ for name in _SOCKETS)
         or environ.get("SERVER_SOFTWARE", "").startswith("gevent")
     )
-
-
-class _AppCtxGlobals:
-    """A plain namespace for the length of an application context; what ``g`` leads to.
-
-    ``"name" in g``, ``iter(g)`` and the methods below treat it like a dictionary.
-    """
-
-    # Names are free: whatever the application stores.
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(name)
-
-    if TYPE_CHECKING:
-
-        def __setattr__(self, name: str, value: Any) -> None: ...
-
-    def __delattr__(self, name: str) -> None:
-        try:
-            del self.__dict__[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def get(self, name: str, default: Any | None = None) -> Any:
-        """The attribute *name*, or *default* when there is none."""
-        return self.__dict__.get(name, default)
-
-    def pop(self, name: str, default: Any = _sentinel) -> Any:
-        """Remove and return the attribute *name*.
-
-        :param default: returned instead of raising ``KeyError`` when there is none
-        """
-        if default is _sentinel:
-            return self.__dict__.pop(name)
-        return self.__dict__.pop(name, default)
-
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        """The attribute *name*, set to *default* first when there is none."""
-        return self.__dict__.setdefault(name, default)
-
-    def __contains__(self, item: str) -> bool:
-        return item in self.__dict__
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.__dict__)
-
-    def __repr__(self) -> str:
-        ctx = _current_ctx(None)
-        return object.__repr__(self) if ctx is None else f"<flask.g of {ctx.app.name!r}>"
-
-
-class AppContext:
-    """The application that is active, with its ``g``; what ``app.app_context()`` returns.
-
-    Use it in a ``with`` statement, or call :meth:`push` and :meth:`pop`.
-    """
-
-    __slots__ = (
-        "__dict__",
-        "__weakref__",
-        "_app_ctx",
-        "_g",
-        "_pushes",
-        "_request_ctx",
-        "_url_adapter",
-        "app",
-    )
-
-    # `typing.get_type_hints` of a subclass would not find classes of higher layers.
-    if TYPE_CHECKING:
-        app: Flask
-        _g: _AppCtxGlobals | None
-        _url_adapter: MapAdapter | None
-        _pushes: _Pushes
-        #: What is visible while this context is the innermost one.
-        _app_ctx: AppContext
-        _request_ctx: RequestContext | None
-
-    def __init__(self, app: Flask) -> None:
-        self.app = app
-        self._g = None
-        self._url_adapter = _sentinel
-        self._pushes = None
-        self._request_ctx = None
-
-    @property
-    def g(self) -> _AppCtxGlobals:
-        """The namespace of the application context, made by ``app_ctx_globals_class``."""
-        if self._g is None:
-            self._g = self.app.app_ctx_globals_class()
-        return self._g
-
-    @g.setter
-    def g(self, value: _AppCtxGlobals) -> None:
-        self._g = value
-
-    @property
-    def url_adapter(self) -> MapAdapter | None:
-        """Builds URLs; ``None`` when the application has no ``SERVER_NAME``."""
-        if self._url_adapter is _sentinel:
-            self._url_adapter = self._make_url_adapter()
-        return self._url_adapter
-
-    @url_adapter.setter
-    def url_adapter(self, value: MapAdapter | None) -> None:
-        self._url_adapter = value
-        self.__dict__["_has_foreign_adapter"] = True
-
-    def _make_url_adapter(self) -> MapAdapter | None:
-        return self.app.create_url_adapter(None)
-
-    def push(self) -> None:
-        """Make this the active context."""
-        token = _push_ctx(self)
-        self._pushes = (token, self._pushes)
-        self._app_ctx = self
-        self._see(token.old_value)
-        if appcontext_pushed.receivers:
-            appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
-
-    def pop(self, exc: BaseException | None = _sentinel) -> None:
-        """End what :meth:`push` began; the last pop runs the teardown functions.
-
-        :param exc: what they are given; the exception being handled when left out
-        :raises AssertionError: another context was pushed and not popped since; it is
-            dropped, and this one is popped all the same
-        """
-        last = self._is_last_pop()
-        if _current_ctx(None) is not self:
-            return self._pop_covered(exc)
-        try:
-            if last:
-                self._teardown_app(exc)
-        finally:
-            self._reset()
-            if self._pushes is not None:
-                self._see(self._pushes[0].old_value)
-        if last and appcontext_popped.receivers:
-            appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
-        return None
-
-    def _see(self, outer: Any) -> None:
-        """Look past this context to the request that is active in *outer*."""
-        self._request_ctx = None if outer is _MISSING else outer._request_ctx
-
-    def _is_last_pop(self) -> bool:
-        if self._pushes is None:
-            raise LookupError(f"{self!r} is not pushed, so that it cannot be popped.")
-        return self._pushes[1] is None
-
-    def _pop_covered(self, exc: BaseException | None) -> None:
-        """:meth:`pop` when others were pushed and not popped since: they are dropped."""
-        ctx = _current_ctx(None)
-        _push_ctx(self)
-        self.pop(exc)
-        kind = "request" if isinstance(self, RequestContext) else "app"
-        raise AssertionError(f"Popped wrong {kind} context. ({ctx!r} instead of {self!r})")
-
-    def _reset(self) -> None:
-        assert self._pushes is not None
-        token, self._pushes = self._pushes
-        _pop_ctx(token)
-
-    def _teardown_app(self, exc: BaseException | None) -> None:
-        self.app.do_teardown_appcontext(sys.exc_info()[1] if exc is _sentinel else exc)
-
-    def __enter__(self) -> AppContext:
-        self.push()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type | None,
-        exc_value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.pop(exc_value)
 
 
 class RequestContext(AppContext):
@@ -292,6 +84,7 @@ class RequestContext(AppContext):
         _error: BaseException | None
         #: Where its plain functions run that have to leave a loop.
         _of_threads: Context | None
+    _kind = "request"
     #: Whether a view that is a class may give a coroutine, for it is awaited.
     awaited = False
 
@@ -578,88 +371,3 @@ class RequestContext(AppContext):
             f"<{type(self).__name__} {self.request.url!r}"
             f" [{self.request.method}] of {self.app.name}>"
         )
-
-
-def _request_ctx_for(function: str) -> RequestContext:
-    ctx = _current_ctx(None)
-    if ctx is None or ctx._request_ctx is None:
-        raise RuntimeError(
-            f"{function!r} can only be used when a request"
-            " context is active, such as in a view function."
-        )
-    return ctx._request_ctx
-
-
-def after_this_request(f: AfterRequestCallable[Any]) -> AfterRequestCallable[Any]:
-    """Have *f* called with the response of this request; it returns the response to send.
-
-    :param f: takes and returns a response
-    :returns: *f*, so that this can be a decorator
-    :raises RuntimeError: outside of a request
-    """
-    _request_ctx_for("after_this_request")._after_request_functions.append(f)
-    return f
-
-
-def copy_current_request_context(f: Callable[P, R]) -> Callable[P, R]:
-    """Wrap *f* so that it sees the current request wherever it runs, as in another thread.
-
-    :param f: a function, plain or ``async``
-    :returns: a function that runs *f* within a copy of the current request context; that of an
-        ``async`` function is to be awaited on an event loop, and elsewhere waits for its result
-    :raises RuntimeError: outside of a request
-    """
-    from inspect import iscoroutinefunction
-
-    copied = _request_ctx_for("copy_current_request_context").copy()
-    is_async = iscoroutinefunction(f)
-
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        if is_async and _is_on_loop():
-            return cast(R, _within(copied.copy(), f(*args, **kwargs)))  # type: ignore[arg-type]
-        with copied as ctx:
-            return cast(R, ctx.app.ensure_sync(f)(*args, **kwargs))
-
-    return update_wrapper(wrapper, f)
-
-
-def _is_on_loop() -> bool:
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None
-
-
-async def _within(ctx: RequestContext, awaitable: Awaitable[R]) -> R:
-    with ctx:
-        return await awaitable
-
-
-def has_request_context() -> bool:
-    """Whether ``request`` and ``session`` can be used here."""
-    ctx = _current_ctx(None)
-    return ctx is not None and ctx._request_ctx is not None
-
-
-def has_app_context() -> bool:
-    """Whether ``current_app`` and ``g`` can be used here."""
-    return _current_ctx(None) is not None
-
-
-def _default_template_ctx_processor() -> dict[str, Any]:
-    """Gives templates ``g`` and ``request`` themselves, quicker to use than the proxies.
-
-    The session stays a proxy, one of the environment's globals: using it is what tells that the
-    answer depends on it.
-    """
-    ctx = _current_ctx(None)
-    if ctx is None:
-        return {}
-    values: dict[str, Any] = {"g": ctx._app_ctx.g}
-    if ctx._request_ctx is not None:
-        values["request"] = ctx._request_ctx.request
-    return values
-
-
-if not TYPE_CHECKING:  # To a type checker, every name would be one.
-
-    def __getattr__(name: str) -> Any:
-        return old_names.find(__name__, name)
