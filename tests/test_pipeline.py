@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import pickle
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -225,17 +224,3 @@ def test_an_application_context_inside_a_request_forgets_the_request_with_it(app
         assert carboy.has_request_context()
     assert not carboy.has_request_context()
     ctx.pop()
-
-
-def test_what_concerns_contexts_is_known_by_the_module_that_programs_import() -> None:
-    for known in (
-        carboy.ctx.AppContext,
-        carboy.ctx.RequestContext,
-        carboy.ctx._AppCtxGlobals,
-        carboy.after_this_request,
-        carboy.copy_current_request_context,
-        carboy.has_app_context,
-        carboy.has_request_context,
-    ):
-        assert known.__module__ == "carboy.ctx"
-        assert pickle.loads(pickle.dumps(known)) is known

@@ -30,19 +30,6 @@ from .current import has_app_context as has_app_context
 from .current import has_request_context as has_request_context
 from .request_context import RequestContext as RequestContext
 
-# Programs know them by this module, and so may what they have pickled.
-for _known in (
-    AppContext,
-    RequestContext,
-    _AppCtxGlobals,
-    after_this_request,
-    copy_current_request_context,
-    has_app_context,
-    has_request_context,
-):
-    _known.__module__ = __name__
-
-
 if not TYPE_CHECKING:  # To a type checker, every name would be one.
 
     def __getattr__(name: str) -> Any:
