@@ -432,8 +432,13 @@ def test_a_teardown_that_fails(served: Visited) -> None:
 
 def test_an_answer_that_breaks(served: Visited) -> None:
     if served.server.breaks_off:
-        # The head has come.
-        with pytest.raises(http.client.IncompleteRead):
+        # The head has come; but Granian may end a connection over WSGI before it has sent it.
+        without_head = http.client.RemoteDisconnected
+        broken_off = (
+            http.client.IncompleteRead,
+            *([] if served.server.has_loop else [without_head]),
+        )
+        with pytest.raises(broken_off):
             served.request("/broken")
     else:
         assert served.text("/broken") == "one"

@@ -251,10 +251,15 @@ def test_a_stream_that_fails(interface: str, start: Start, tmp_path: Path, kind:
     program = serve(start, interface, prepared(tmp_path))
     with connection(program) as client:
         client.request("GET", f"/{kind}/fails")
-        answer = client.getresponse()
-        assert answer.status == 200
-        with pytest.raises(http.client.IncompleteRead):
-            answer.read()
+        if interface == "wsgi":
+            # Granian may end the connection before it has sent the head.
+            with pytest.raises((http.client.IncompleteRead, http.client.RemoteDisconnected)):
+                client.getresponse().read()
+        else:
+            answer = client.getresponse()
+            assert answer.status == 200
+            with pytest.raises(http.client.IncompleteRead):
+                answer.read()
     assert wait_for_end(program, f"/{kind}/fails", 2) == ["NoneType", "LookupError"]
     assert program.stop() == 0
     assert program.said.count("LookupError: in the middle") == 1
