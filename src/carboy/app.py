@@ -170,6 +170,7 @@ class App(OldApplication, Templates, Serving):
         self.url_map = self.url_map_class(host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
         self._got_first_request = False
+        self._awaits_start = False
         self.template_context_processors[None].append(_default_template_ctx_processor)
         self._heed_old_settings()
 

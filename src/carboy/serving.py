@@ -35,7 +35,7 @@ class Serving(Pipeline):
     """The part of an application that servers call; see :class:`carboy.Flask`."""
 
     #: Something is to run before the first request, and no server has said that it begins.
-    _awaits_start = False
+    _awaits_start: bool
 
     #: Which requests on a loop have taken so long that their clients are watched.
     _watches: Any = None

@@ -35,7 +35,7 @@ Slot = tuple[str, Callable[[Any], str], bool, bool, str]
 class PathBuilder:
     """Builds the path of one rule."""
 
-    __slots__ = ("_defaults", "_head", "_known", "_slots", "rule")
+    __slots__ = ("_alone", "_defaults", "_head", "_known", "_slots", "rule")
 
     def __init__(self, rule: Rule, head: str, slots: tuple[Slot, ...]) -> None:
         self.rule = rule
@@ -43,6 +43,8 @@ class PathBuilder:
         self._slots = slots
         self._defaults = dict(rule.defaults or {})
         self._known = {*(slot[0] for slot in slots), *map(str, self._defaults)}
+        #: The path without values, which most links of a page are.
+        self._alone = self._build({})
 
     @classmethod
     def of(cls, rule: Rule, domain: str) -> PathBuilder | None:
@@ -79,6 +81,9 @@ class PathBuilder:
 
     def build(self, values: Mapping[str, Any]) -> str | None:
         """The path with the query; ``None`` when *values* don't suit the rule."""
+        return self._build(values) if values else self._alone
+
+    def _build(self, values: Mapping[str, Any]) -> str | None:
         for slot in self._slots:
             if values.get(slot[0]) is None:
                 return None

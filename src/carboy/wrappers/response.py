@@ -354,7 +354,7 @@ class Ready:
             return None
         return content_type_of(kind.default_mimetype)
 
-    def send(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send it, as a WSGI application."""
         body = self.body
         fields = [self.content_type, ("Content-Length", str(len(body)))]
@@ -362,8 +362,6 @@ class Ready:
             fields += self.fields
         start_response("200 OK", fields)
         return [body] if environ["REQUEST_METHOD"] != "HEAD" else ()
-
-    __call__ = send
 
     def _at_hand(self, method: str) -> tuple[int, list[tuple[str, str]], bytes] | None:
         if method == "HEAD":
