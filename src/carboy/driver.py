@@ -293,8 +293,9 @@ def preprocess(app: Pipeline, ctx: RequestContext) -> ft.ResponseReturnValue | N
 
 def process(app: Pipeline, ctx: RequestContext, response: Response) -> Response:
     """Call the after-request functions, the last one first, and save the session."""
-    for after in ctx._after or ():
-        response = call(app, after, response)
+    if ctx._after is not None:
+        for after in ctx._after:
+            response = call(app, after, response)
     if app.after_request_funcs:
         plain = app._short is not None
         for hooks in reversed(hooks_for(app.after_request_funcs, ctx._endpoint())):
