@@ -16,11 +16,17 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from .threads import Threads
 
 T = TypeVar("T")
 
@@ -72,7 +78,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 async def in_thread(
-    pool: ThreadPoolExecutor,
+    threads: Threads,
     func: Callable[..., T],
     *args: Any,
     context: Context | None = None,
@@ -83,7 +89,7 @@ async def in_thread(
     loop of the caller. A function that runs is waited for, also by a caller that is cancelled: it
     cannot be stopped, and what comes after must not meet it.
 
-    :param pool: the threads
+    :param threads: the threads
     :param context: to run it in, with the caller's variables; so that a function finds the tokens
         valid that one before it got
     :raises BaseException: what the function raises
@@ -93,7 +99,12 @@ async def in_thread(
         context = copy_context()
     else:
         context.run(_adopt, copy_context())
-    hop: _Hop[T] = _Hop(pool.submit(context.run, _with_loop, loop, func, args), loop)
+    if _waiting_loop.get() is loop:
+        work = partial(context.run, func, *args)
+    else:
+        work = partial(context.run, _with_loop, loop, func, args)
+    hop: _Hop[T] = _Hop(threads, work, loop)
+    threads.submit(hop)
     try:
         return await hop
     finally:
@@ -102,29 +113,82 @@ async def in_thread(
 
 
 class _Hop(asyncio.Future[T]):
-    """What a thread computes, for a task that cannot be cancelled while the thread runs."""
+    """What a thread computes, for a task that cannot be cancelled while the thread runs.
 
-    def __init__(self, work: Future[T], loop: asyncio.AbstractEventLoop) -> None:
+    :param threads: the threads
+    :param work: how to compute it
+    """
+
+    _value: T
+    _error: BaseException | None = None
+
+    def __init__(
+        self, threads: Threads, work: Callable[[], T], loop: asyncio.AbstractEventLoop
+    ) -> None:
         super().__init__(loop=loop)
+        self._threads = threads
         self._work = work
-        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._settle))
+        way_back = _ways_back.get(loop)
+        if way_back is None:
+            way_back = _ways_back[loop] = _WayBack()
+        self._way_back = way_back
+
+    def __call__(self) -> None:
+        """Compute it, in the thread."""
+        try:
+            self._value = self._work()
+        except BaseException as e:
+            self._error = e
+        self._way_back.take(self)
+        # The traceback of the error leads here.
+        del self
 
     def cancel(self, msg: Any = None) -> bool:
         # The task is told once the work is done, if it has begun.
-        return self._work.cancel() and super().cancel(msg)
+        return self._threads.withdraw(self) and super().cancel(msg)
 
-    def _settle(self) -> None:
-        if self.done():
-            return
-        error = self._work.exception()
+    def settle(self) -> None:
+        """Tell the task, on the loop."""
+        error = self._error
         if isinstance(error, StopIteration):
             # A future does not take it: it would end the coroutine that waits.
             stop, error = error, RuntimeError("A plain function raised StopIteration.")
             error.__cause__ = stop
         if error is None:
-            self.set_result(self._work.result())
+            self.set_result(self._value)
         else:
             self.set_exception(error)
+
+
+class _WayBack:
+    """Takes to a loop what threads have computed.
+
+    The loop is woken once for all that is there until it comes to look, and not each time with a
+    system call.
+    """
+
+    def __init__(self) -> None:
+        self.done: deque[_Hop[Any]] = deque()
+        self.is_told = False
+        self.context = Context()
+
+    def take(self, hop: _Hop[Any]) -> None:
+        self.done.append(hop)
+        if not self.is_told:
+            self.is_told = True
+            # A loop that is closed has nobody who waits.
+            with suppress(RuntimeError):
+                hop.get_loop().call_soon_threadsafe(self.settle, context=self.context)
+
+    def settle(self) -> None:
+        # What comes from here on wakes the loop again.
+        self.is_told = False
+        for _ in range(len(self.done)):
+            self.done.popleft().settle()
+
+
+#: They do not hold their loops, unless something is on its way.
+_ways_back: WeakKeyDictionary[asyncio.AbstractEventLoop, _WayBack] = WeakKeyDictionary()
 
 
 def waiting_loop() -> asyncio.AbstractEventLoop | None:

@@ -19,11 +19,11 @@ from .scaffold import setupmethod
 
 if TYPE_CHECKING:
     import asyncio
-    from concurrent.futures import ThreadPoolExecutor
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from .gateways.asgi import Receive, Scope, Send
     from .lifecycle import Life
+    from .threads import Threads
 
 T_func = TypeVar("T_func", bound=Callable[[], None] | Callable[[], Awaitable[None]])
 T_during = TypeVar(
@@ -157,16 +157,16 @@ class Serving(Pipeline):
         return life
 
     @property
-    def _threads(self) -> ThreadPoolExecutor:
+    def _threads(self) -> Threads:
         """The worker threads for plain functions beside a loop: ``WORKER_THREADS`` of them (40)."""
-        pool: ThreadPoolExecutor | None = self.__dict__.get("_own_threads")
-        if pool is None:
-            from concurrent.futures import ThreadPoolExecutor
+        threads: Threads | None = self.__dict__.get("_own_threads")
+        if threads is None:
+            from .threads import Threads
 
-            pool = self.__dict__["_own_threads"] = ThreadPoolExecutor(
+            threads = self.__dict__["_own_threads"] = Threads(
                 self.config.get("WORKER_THREADS", 40), f"{self.import_name}-worker"
             )
-        return pool
+        return threads
 
     @property
     def has_websockets(self) -> bool:
