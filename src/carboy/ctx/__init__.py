@@ -30,6 +30,11 @@ from .current import has_app_context as has_app_context
 from .current import has_request_context as has_request_context
 from .request_context import RequestContext as RequestContext
 
+# The name by which they are shown, as in the message of a wrong pop.
+for _shown in (AppContext, RequestContext, _AppCtxGlobals):
+    _shown.__module__ = __name__
+
+
 if not TYPE_CHECKING:  # To a type checker, every name would be one.
 
     def __getattr__(name: str) -> Any:
