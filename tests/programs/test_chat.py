@@ -214,6 +214,11 @@ def enter(browser: Browser, program: Program, name: str) -> None:
     """Come in by the door, into the first room."""
     host, port = program.address
     browser.open(f"http://{host}:{port}/")
+    # The field has the focus a moment after the page is there, and a key before that is lost.
+    browser.run(
+        "new Promise(done => document.activeElement.id === 'name' ? done()"
+        " : addEventListener('focusin', () => done(), {once: true}))"
+    )
     browser.type(f"{name}\n")
     browser.wait_for("Page.loadEventFired")
     connected(browser)
