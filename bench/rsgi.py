@@ -21,9 +21,6 @@ class Headers:
     def __init__(self, fields: list[tuple[str, str]]) -> None:
         self._fields = dict(fields)
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._fields
-
     def keys(self) -> list[str]:
         return list(self._fields)
 

@@ -162,7 +162,7 @@ def response_of(
         return of_text(rv)
     if kind is dict or kind is list:
         if not seen and short.json is not None and not request_finished.receivers:
-            # The plain way, and of what it comes to for most, in three quarters of the time.
+            # The plain way, and what it comes to for most, in four fifths of the request's time.
             if short.encode is None or app.config["DEBUG"]:
                 made = Ready.of_json(short.json, rv)
             else:

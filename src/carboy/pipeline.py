@@ -111,9 +111,7 @@ class _Short:
         )
         #: Makes its text outside debug mode, if nothing else does; and the header to go with it.
         self.encode = None if self.json is None else self.json._encoder()
-        self.json_type = content_type_of(DefaultJSONProvider.mimetype)
-        if self.json is not None:
-            self.json_type = content_type_of(self.json.mimetype)
+        self.json_type = content_type_of((self.json or DefaultJSONProvider).mimetype)
         self.view_functions = app.view_functions
         #: Whether there is middleware, or another callable in the place of the WSGI callable.
         self.wrapped = _method(app, "wsgi_app") is not app._plain["wsgi_app"]

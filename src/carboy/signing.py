@@ -1,12 +1,13 @@
 """Sign the text of session cookies and read it back.
 
-Lives here: ``CookieSerializer``, which signs and reads as itsdangerous does.
+Lives here: ``CookieSerializer``, which signs and reads as itsdangerous does, and leaves short texts
+uncompressed.
 Must not know: sessions, applications, cookies. Keys and settings come in as arguments.
 
 How it works: a signed text is ``payload.timestamp.signature``. What every request repeats is
-done once: the keys are derived and the hashes that begin with them are kept, and short payloads
-are compressed in a small window. A text that this cannot vouch for is given to itsdangerous,
-which says what is wrong with it.
+done once: the keys are derived and the hashes that begin with them are kept, and payloads of
+up to a kilobyte are compressed in a small window. A text that this cannot vouch for is given to
+itsdangerous, which says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from itsdangerous.encoding import int_to_bytes, want_bytes
 
 
 class CookieSerializer(URLSafeTimedSerializer):
-    """Signs and reads exactly as its base does, in a fraction of the time."""
+    """Signs and reads as its base does, but for short texts, in a fraction of the time."""
 
     def __init__(
         self,
@@ -105,7 +106,8 @@ class CookieSerializer(URLSafeTimedSerializer):
         return json, int.from_bytes(_decoded(timestamp), "big")
 
     def dump_payload(self, obj: Any) -> bytes:
-        """The text for *obj* in the alphabet of URLs, compressed if that makes it shorter."""
+        """The text for *obj* in the alphabet of URLs; a longer one is compressed if that makes it
+        shorter."""
         json = want_bytes(self.serializer.dumps(obj))
         if len(json) >= _LONG and len(compressed := _compress(json)) < len(json) - 1:
             return b"." + _encoded(compressed)

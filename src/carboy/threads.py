@@ -114,7 +114,7 @@ class Threads:
             if jobs and not self._one_comes:
                 self._call_one()
             job()
-            # It holds a request.
+            # The traceback of an error in it leads here.
             del job
 
     def _end(self) -> None:

@@ -154,9 +154,6 @@ class _Headers:
     def get(self, key: str, default: str | None = None) -> str | None:
         return next(iter(self.get_all(key)), default)
 
-    def __contains__(self, key: str) -> bool:
-        return any(name == key for name, _ in self.items())
-
     def keys(self) -> list[str]:
         return list(dict.fromkeys(name for name, _ in self._fields))
 

@@ -7,7 +7,7 @@ Must not know: requests. A response is made with the application's ``response_cl
 How it works: a ``json.JSONEncoder`` costs more to make than a small document costs to write,
 so there is one for each combination of settings, kept. The settings are read each time,
 because they may be changed on the class or on the instance at any time; but the application keeps
-the encoder of its responses, until one is set on the instance.
+the encoder of its responses until a setting of the instance is changed.
 """
 
 from __future__ import annotations
