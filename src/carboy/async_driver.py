@@ -10,11 +10,12 @@ costs no more than a look.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from contextvars import copy_context
+from contextvars import Token, copy_context
 from itertools import chain
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.exceptions import HTTPException
 
@@ -36,33 +37,18 @@ from .signals import (
 from .wrappers.response import Ready, Response
 
 if TYPE_CHECKING:
+    import asyncio
     from wsgiref.types import WSGIEnvironment
 
     from werkzeug.routing import Rule
 
     from . import typing as ft
     from .app import Flask
+    from .ctx import AppContext
     from .pipeline import _Short
 
 
 T = TypeVar("T")
-
-
-class Asked(Protocol):
-    """What is known of a request before an environment is made of it."""
-
-    method: str
-    #: As the rules have it: decoded, without the root path.
-    path: str
-    #: What the header ``Host`` says.
-    host: str | None
-    has_cookies: bool
-    #: Whether the client wants to speak another protocol.
-    upgrades: bool
-
-    @property
-    def environ(self) -> WSGIEnvironment:
-        """The WSGI environment, made when it is first asked for."""
 
 
 class LoopContext(RequestContext):
@@ -72,15 +58,21 @@ class LoopContext(RequestContext):
     long as all the rest of a small view.
     """
 
-    __slots__ = ("_environ", "asked")
+    __slots__ = ("_environ", "_loop", "asked")
 
-    asked: Asked
-    _environ: WSGIEnvironment | None
+    if TYPE_CHECKING:
+        asked: Arrival
+        _environ: WSGIEnvironment | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._loop = None
 
     @classmethod
-    def _for(cls, app: Flask, asked: Asked) -> LoopContext:
+    def _for(cls, app: Flask, asked: Arrival, loop: asyncio.AbstractEventLoop) -> LoopContext:
         self = cls._of(app)
         self.asked = asked
+        self._loop = loop
         self._environ = None
         return self
 
@@ -98,6 +90,77 @@ class LoopContext(RequestContext):
 
 # What programs show of it.
 LoopContext.__name__ = RequestContext.__name__
+
+
+class Arrival(ABC):
+    """A request on a loop, which stands for its context until somebody asks for that.
+
+    To make a context and to see what has become of it takes a fifth of the time of a small view,
+    which has no use for one. What the proxies look for in the current context makes it, and has it
+    take this one's place.
+    """
+
+    method: str
+    #: As the rules have it: decoded, without the root path.
+    path: str
+    #: What the header ``Host`` says, as the server has it.
+    host: str | bytes | None
+    has_cookies: bool
+
+    app: Flask
+    _loop: asyncio.AbstractEventLoop
+    #: The rule that matched, with its arguments.
+    _found: tuple[Rule, dict[str, Any]]
+    #: Of the push; ``None`` before and after.
+    _token: Token[Any] | None = None
+    #: The context, once somebody has asked for it.
+    _ctx: LoopContext | None = None
+
+    @property
+    @abstractmethod
+    def upgrades(self) -> bool:
+        """Whether the client wants to speak another protocol."""
+
+    @property
+    @abstractmethod
+    def cookies(self) -> str:
+        """What the headers ``Cookie`` say."""
+
+    @property
+    @abstractmethod
+    def environ(self) -> WSGIEnvironment:
+        """The WSGI environment, made when it is first asked for."""
+
+    # What is asked of a context from outside
+
+    @property
+    def _app_ctx(self) -> AppContext:
+        return self._context()._app_ctx
+
+    @property
+    def _request_ctx(self) -> RequestContext | None:
+        return self._context()._request_ctx
+
+    @property
+    def _pushes(self) -> Any:
+        return self._context()._pushes
+
+    def __repr__(self) -> str:
+        return repr(self._context())
+
+    def _context(self) -> LoopContext:
+        ctx = self._ctx
+        if ctx is None:
+            ctx = LoopContext._for(self.app, self, self._loop)
+            ctx._found = self._found
+            if self._token is not None:
+                ctx._pushes = (self._token, None)
+                ctx._app_ctx = ctx._request_ctx = ctx
+            # Another thread may have done the same.
+            ctx = self.__dict__.setdefault("_ctx", ctx)
+        if _current_ctx(None) is self:  # type: ignore[comparison-overlap]
+            _push_ctx(ctx)
+        return ctx
 
 
 async def respond(
@@ -130,17 +193,24 @@ async def respond(
             await _plain(app, ctx, ctx._open_session)
         if (
             found is not None
-            and asked.host in short.hosts
+            and asked.host in short.hosts_on_loops
             and not asked.upgrades
             and app.config["TRUSTED_HOSTS"] is None
         ):
             ctx._found = found
             if (request := ctx._request) is not None:
                 request.url_rule, request.view_args = found
-        elif app.url_map.has_own_converters:
-            await _plain(app, ctx, driver.match, app, ctx, ctx.environ, short)
         else:
-            driver.match(app, ctx, ctx.environ, short)
+            environ = ctx.environ
+            if app.url_map.has_own_converters:
+                await _plain(app, ctx, driver.match, app, ctx, environ, short)
+            else:
+                driver.match(app, ctx, environ, short)
+            if (
+                environ.get("HTTP_HOST") in short.hosts
+                and len(short.hosts_on_loops) < driver.MAX_KNOWN_HOSTS
+            ):
+                short.hosts_on_loops.add(asked.host)
         if not app._got_first_request:
             app._got_first_request = True
         rv: Any = None
@@ -172,32 +242,57 @@ async def respond(
                         rv = await rv
         except Exception as e:
             rv = await _handled(app, ctx, app.handle_user_exception, e)
-        seen = (
-            ctx._after is not None
-            or app.after_request_funcs
-            or (
-                asked.has_cookies
-                and ctx._session is None
-                and must_save_unopened(
-                    app.session_interface, app, ctx.environ.get("HTTP_COOKIE", "")
-                )
-            )
-        )
-        response = driver.response_of(app, ctx, short, rv, seen)
-        rv = None
-        if type(response) is Ready:
-            return response
-        if seen or ctx._session is not None:
-            response = await _process(app, ctx, response)
-        if request_finished.receivers:
-            await _plain(app, ctx, _send, request_finished, app, response)
-        return response
+        return await _finalize(app, ctx, short, rv)
     except Exception as e:
         ctx._error = e
         return await _handled(app, ctx, app.handle_exception, e)  # type: ignore[no-any-return]
     except BaseException as e:
         ctx._error = e
         raise
+
+
+async def complete(
+    app: Flask, ctx: LoopContext, short: _Short, rv: Any, error: BaseException | None
+) -> Response | Ready:
+    """What :func:`respond` does from the view on.
+
+    :param rv: what the view returned
+    :param error: what it raised instead
+    """
+    try:
+        if error is not None:
+            if not isinstance(error, Exception):
+                raise error
+            rv = await _handled(app, ctx, app.handle_user_exception, error)
+        return await _finalize(app, ctx, short, rv)
+    except Exception as e:
+        ctx._error = e
+        return await _handled(app, ctx, app.handle_exception, e)  # type: ignore[no-any-return]
+    except BaseException as e:
+        ctx._error = e
+        raise
+
+
+async def _finalize(app: Flask, ctx: LoopContext, short: _Short, rv: Any) -> Response | Ready:
+    asked = ctx.asked
+    seen = (
+        ctx._after is not None
+        or app.after_request_funcs
+        or (
+            asked.has_cookies
+            and ctx._session is None
+            and must_save_unopened(app.session_interface, app, asked.cookies)
+        )
+    )
+    response = driver.response_of(app, ctx._session, short, rv, seen)
+    rv = None
+    if type(response) is tuple:
+        return response
+    if seen or ctx._session is not None:
+        response = await _process(app, ctx, response)  # type: ignore[arg-type]
+    if request_finished.receivers:
+        await _plain(app, ctx, _send, request_finished, app, response)
+    return response
 
 
 async def _plain(app: Flask, ctx: RequestContext, func: Callable[..., T], *args: Any) -> T:

@@ -20,10 +20,12 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
-from contextvars import Context, ContextVar, copy_context
+from contextvars import Context, ContextVar, Token, copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakKeyDictionary
+
+from .globals import _current_ctx
 
 if TYPE_CHECKING:
     from .threads import Threads
@@ -37,6 +39,7 @@ _waiting_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar(
     "carboy.waiting_loop", default=None
 )
 _MISSING = object()
+_NOTHING: Final = Token.MISSING
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -47,7 +50,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     :raises RuntimeError: called on the loop itself, which cannot wait for itself
     :raises BaseException: what the coroutine raises
     """
-    loop = _waiting_loop.get() or background_loop()
+    loop = waiting_loop() or background_loop()
     if asyncio._get_running_loop() is loop:
         coroutine.close()
         raise RuntimeError(
@@ -193,7 +196,13 @@ _ways_back: WeakKeyDictionary[asyncio.AbstractEventLoop, _WayBack] = WeakKeyDict
 
 def waiting_loop() -> asyncio.AbstractEventLoop | None:
     """The server's loop, where it has one and this is called on behalf of a request."""
-    return _waiting_loop.get()
+    loop = _waiting_loop.get()
+    ctx = None if loop is not None else _current_ctx(None)
+    while ctx is not None and (loop := ctx._loop) is None:
+        # What it was pushed upon.
+        outer: Any = None if ctx._pushes is None else ctx._pushes[0].old_value
+        ctx = None if outer is _NOTHING else outer
+    return loop
 
 
 def wait_here() -> asyncio.AbstractEventLoop:

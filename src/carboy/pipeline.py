@@ -41,7 +41,7 @@ from .routing import Map
 from .sessions import opens_on_demand
 from .signals import appcontext_tearing_down, request_finished, request_started
 from .wrappers import Request, Response
-from .wrappers.response import Ready, content_type_of
+from .wrappers.response import content_type_of, ready_type
 
 if TYPE_CHECKING:
     import logging
@@ -86,11 +86,13 @@ class _Short:
         "encode",
         "find",
         "hosts",
+        "hosts_on_loops",
         "is_direct",
         "json",
         "json_type",
         "lazy_sessions",
         "of_text",
+        "quick_views",
         "view_functions",
         "wrapped",
     )
@@ -100,7 +102,7 @@ class _Short:
         self.lazy_sessions = app._has_lazy_sessions
         self.of_text = Response._quickly(app.response_class)
         #: The header of text that need not become a response; ``None`` if all of it must.
-        self.content_type = Ready._content_type_for(app.response_class)
+        self.content_type = ready_type(app.response_class)
         #: Makes the JSON that need not become one.
         self.json = (
             app.json
@@ -119,6 +121,10 @@ class _Short:
         self.is_direct = not self.wrapped and app._debugger is None
         #: The ``Host`` headers that were found valid and need no second look.
         self.hosts: set[str | None] = set()
+        #: The same as servers with a loop have them.
+        self.hosts_on_loops: set[str | bytes | None] = set()
+        #: Views that were found to be ``async def``, if they can be all that answers on a loop.
+        self.quick_views: set[object] = set()
 
 
 class Pipeline(Errors):

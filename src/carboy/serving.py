@@ -64,9 +64,9 @@ class Serving(Pipeline):
     @cached_property
     def asgi(self) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
         """The application as an ASGI callable, version 3."""
-        from .gateways.asgi import ASGI
+        from .gateways.asgi import asgi
 
-        return ASGI(self)  # type: ignore[arg-type]
+        return asgi(self)  # type: ignore[arg-type]
 
     @cached_property
     def __rsgi__(self) -> Callable[[Any, Any], Coroutine[Any, Any, None]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from urllib.parse import quote
 
-from gateways.doubles import ASK, Answer, Request
+from gateways.doubles import ASK, Answer, Request, know
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -104,12 +104,20 @@ class Gateway:
 
     :param name: ``"asgi"`` or ``"rsgi"``
     :param framework: to ask about contexts
+    :param is_known: whether applications seem to have answered such requests before
     """
 
-    def __init__(self, name: str, framework: ModuleType, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        name: str,
+        framework: ModuleType,
+        loop: asyncio.AbstractEventLoop,
+        is_known: bool = False,
+    ) -> None:
         self.name = name
         self.framework = framework
         self.loop = loop
+        self.is_known = is_known
 
     def __call__(
         self,
@@ -119,9 +127,12 @@ class Gateway:
         chunks: list[bytes],
     ) -> tuple[bool, bool]:
         answer = Answer()
+        request = request_of(environ)
+        if self.is_known:
+            know(app, request)
 
         async def run() -> tuple[bool, bool]:
-            await ASK[self.name](app, request_of(environ), answer)
+            await ASK[self.name](app, request, answer)
             return self.framework.has_app_context(), self.framework.has_request_context()
 
         try:

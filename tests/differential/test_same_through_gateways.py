@@ -59,11 +59,12 @@ def _compare(
     loop: asyncio.AbstractEventLoop,
     create: Create | None = None,
     way: str | None = None,
+    is_known: bool = False,
 ) -> None:
     identity = _identity(module, ask)
     if identity in OF_SERVER or not _carries(gateway, ask):
         return
-    call = Gateway(gateway, subject, loop)
+    call = Gateway(gateway, subject, loop, is_known)
     ours = converse([subject], create or _create(module), ask, call=call)
     theirs = converse([flask], _create(module), ask)
     _assert_same(
@@ -111,18 +112,19 @@ def test_the_answer_is_the_same(
     _compare(module, ask, gateway, server_loop)
 
 
+@pytest.mark.parametrize("is_known", [False, True])
 @pytest.mark.parametrize(
     ("module", "ask"),
     # A view that waits for another view on its own loop waits for itself.
     _requests(lambda module, ask: _wanted(module, ask) and ask.path != "/nested-client"),
 )
 def test_the_answer_of_async_views_is_the_same(
-    module: ModuleType, ask: Ask, server_loop: asyncio.AbstractEventLoop
+    module: ModuleType, ask: Ask, server_loop: asyncio.AbstractEventLoop, is_known: bool
 ) -> None:
     def create(framework: ModuleType) -> object:
         return _turned_async(_create(module), framework)
 
-    _compare(module, ask, "asgi", server_loop, create, "async")
+    _compare(module, ask, "asgi", server_loop, create, "async", is_known)
 
 
 def _turned_async(create: Create, framework: ModuleType) -> object:

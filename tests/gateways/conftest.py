@@ -11,7 +11,7 @@ import pytest
 
 from carboy import Flask, appcontext_popped, appcontext_pushed, has_app_context
 
-from .doubles import ASK, Answer, Request
+from .doubles import ASK, Answer, Request, know
 
 
 class Ask(Protocol):
@@ -39,9 +39,11 @@ def app() -> Flask:
     return app
 
 
-def _asks(gateway: str, app: Flask) -> Ask:
+def _asks(gateway: str, app: Flask, is_known: bool = False) -> Ask:
     async def ask(target: str | Request = "/", method: str = "GET", **fields: Any) -> Answer:
         request = Request(target, method, **fields) if isinstance(target, str) else target
+        if is_known:
+            know(app, request)
         try:
             return await ASK[gateway](app, request)
         finally:
@@ -51,16 +53,27 @@ def _asks(gateway: str, app: Flask) -> Ask:
     return ask  # type: ignore[return-value]
 
 
-@pytest.fixture(params=["wsgi", "asgi", "rsgi"])
+_WAYS = {
+    "wsgi": ("wsgi", False),
+    "asgi": ("asgi", False),
+    "rsgi": ("rsgi", False),
+    "asgi-known": ("asgi", True),
+    "rsgi-known": ("rsgi", True),
+}
+
+
+@pytest.fixture(params=_WAYS)
 def ask(request: pytest.FixtureRequest, app: Flask) -> Ask:
     """Sends requests through each gateway."""
-    return _asks(request.param, app)
+    gateway, is_known = _WAYS[request.param]
+    return _asks(gateway, app, is_known)
 
 
-@pytest.fixture(params=["asgi", "rsgi"])
+@pytest.fixture(params=list(_WAYS)[1:])
 def ask_loop(request: pytest.FixtureRequest, app: Flask) -> Ask:
     """Sends requests through each gateway of a server with a loop."""
-    return _asks(request.param, app)
+    gateway, is_known = _WAYS[request.param]
+    return _asks(gateway, app, is_known)
 
 
 @pytest.fixture

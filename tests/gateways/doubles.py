@@ -1,6 +1,7 @@
 """Stand-ins for servers: they carry one request to an application, and its answer back.
 
-Lives here: `Request`, `Answer`, and `ask`, which sends one to an application through a gateway.
+Lives here: `Request`, `Answer`, and `ask`, which sends one to an application through a gateway; and
+`know`, which stands in for earlier requests.
 Must not know: what the application should answer.
 
 How it works: the stand-ins say what real servers were observed to say. That of ASGI follows
@@ -18,8 +19,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from io import BytesIO
+from types import FunctionType
 from typing import Any
 from urllib.parse import unquote
+
+from carboy.driver import is_async
 
 Fields = list[tuple[str, str]]
 
@@ -309,3 +313,20 @@ _THREADS = ThreadPoolExecutor(40)
 
 
 ASK = {"wsgi": ask_wsgi, "asgi": ask_asgi, "rsgi": ask_rsgi}
+
+
+def know(app: Any, request: Request) -> None:
+    """Have *app* know what it would know if it had answered *request* and others before.
+
+    To send requests before those of a test would change what it finds.
+    """
+    short = app._the_short_way()
+    if short is None or not short.is_direct or not short.lazy_sessions:
+        return
+    app.__dict__["_got_first_request"] = True
+    hosts = [value for name, value in request.fields if name == "host"]
+    if set(hosts) <= {"localhost", "127.0.0.1:8000"}:
+        short.hosts_on_loops.update([None, *hosts, *(host.encode() for host in hosts)])
+    for view in app.view_functions.values():
+        if is_async(view) and isinstance(view, FunctionType):
+            short.quick_views.add(view)

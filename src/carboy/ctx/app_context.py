@@ -16,6 +16,8 @@ from ..globals import _current_ctx, _pop_ctx, _push_ctx
 from ..signals import appcontext_popped, appcontext_pushed
 
 if TYPE_CHECKING:
+    import asyncio
+
     from werkzeug.routing import MapAdapter
 
     from ..app import Flask
@@ -104,6 +106,8 @@ class AppContext:
         #: What is visible while this context is the innermost one.
         _app_ctx: AppContext
         _request_ctx: RequestContext | None
+    #: The loop on which the request is answered that it belongs to.
+    _loop: asyncio.AbstractEventLoop | None = None
     #: What errors call it.
     _kind = "app"
 

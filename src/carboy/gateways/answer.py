@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, closing
 from functools import partial
+from types import FunctionType
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from werkzeug.exceptions import HTTPException
@@ -27,7 +28,7 @@ from ..signals import appcontext_popped, appcontext_pushed
 from ..views import MethodView, View
 from ..wrappers import Response
 from ..wrappers.async_body import AsyncBody
-from ..wrappers.response import Ready
+from ..wrappers.response import Ready, at_hand, send_ready
 from .exchange import (
     ClientGone,
     Exchange,
@@ -97,8 +98,12 @@ def answer(app: Flask, exchange: Exchange) -> Coroutine[Any, Any, None]:
             found = find(exchange.path, exchange.method)
         except HTTPException:
             return _on_loop(app, exchange, short, _ASYNC, None, None)
-        if found is not None and driver.is_async(short.view_functions.get(found[0].endpoint)):
-            return _on_loop(app, exchange, short, _ASYNC, found, None)
+        if found is not None:
+            view = short.view_functions.get(found[0].endpoint)
+            if driver.is_async(view):
+                if short.lazy_sessions and type(view) is FunctionType:
+                    short.quick_views.add(view)
+                return _on_loop(app, exchange, short, _ASYNC, found, None)
     return _with_body(app, exchange, *_find_view(app, exchange))
 
 
@@ -206,26 +211,37 @@ async def _on_loop(
     found: tuple[Rule, dict[str, Any]] | None,
     body: IO[bytes] | None,
 ) -> None:
-    ctx = async_driver.LoopContext._for(app, exchange)
+    loop = asyncio.get_running_loop()
+    ctx = async_driver.LoopContext._for(app, exchange, loop)
     if view is not _ASYNC and view.is_class:
         ctx.awaited = True
     receive = None
     if body is not None and isinstance(body, UnfinishedBody) and not view.streams_body:
         receive = partial(_receive_more, exchange, ctx, body)
-    loop = wait_here()
-    watches: _Watches | None = app._watches
-    if watches is None or watches.loop is not loop:
-        watches = app.__dict__["_watches"] = _Watches(loop)
-    if not watches.looks:
-        watches.look_later()
-    watches.young[exchange] = _task_on(loop)
+    exchange.watches = watches_of(app, loop)
+    exchange.watches.young[exchange] = _task_on(loop)
+    await finished(app, exchange, ctx, async_driver.respond(app, ctx, short, found, receive))
+
+
+async def finished(
+    app: Flask,
+    exchange: Exchange,
+    ctx: async_driver.LoopContext,
+    responding: Awaitable[Response | Ready],
+) -> None:
+    """Send what *responding* gives, and conclude *ctx*.
+
+    :param exchange: is being watched
+    """
+    # What is sent piece by piece outlives the context, which says so as well.
+    wait_here()
     left = False
     try:
         try:
             try:
-                response = await async_driver.respond(app, ctx, short, found, receive)
+                response = await responding
             finally:
-                left = watches.end(exchange)
+                left = exchange.watches.end(exchange)
                 if not async_driver.conclude_quietly(app, ctx):
                     await async_driver.conclude(app, ctx)
                 if ctx._background is not None:
@@ -237,15 +253,7 @@ async def _on_loop(
         if left:
             return
         # A hook may have returned something else.
-        if (type(response) is Ready or isinstance(response, Response)) and (
-            whole := response._at_hand(exchange.method)
-        ) is not None:
-            if (sending := exchange.send_whole(*whole)) is not None:
-                await sending
-            return
-        start: list[tuple[int, Fields]] = []
-        pieces = response(exchange.environ, _start_response(start))
-        await _send(app, exchange, *start[0], pieces)
+        await send_response(app, exchange, response)
     except ClientGone:
         pass
     except asyncio.CancelledError:
@@ -272,6 +280,26 @@ async def _receive_more(
     """Receive the rest of *body*, if its limit has been raised meanwhile."""
     limit = ctx.request.max_content_length
     exchange.environ["wsgi.input"] = await receive_body(exchange, limit, body)
+
+
+async def send_response(app: Flask, exchange: Exchange, response: Response | Ready) -> None:
+    """Send *response*."""
+    # A hook may have returned something else.
+    if (
+        isinstance(response, (tuple, Response))
+        and (whole := at_hand(response, exchange.method)) is not None
+    ):
+        if (sending := exchange.send_whole(*whole)) is not None:
+            await sending
+        return
+    start: list[tuple[int, Fields]] = []
+    take = _start_response(start)
+    pieces = (
+        send_ready(response, exchange.environ, take)
+        if type(response) is tuple
+        else response(exchange.environ, take)  # type: ignore[operator]
+    )
+    await _send(app, exchange, *start[0], pieces)
 
 
 async def _send(
@@ -313,6 +341,16 @@ class _Watch:
         return self.left
 
 
+def watches_of(app: Flask, loop: asyncio.AbstractEventLoop) -> _Watches:
+    """Where the requests to *app* that are answered on *loop* are to be put."""
+    watches: _Watches | None = app._watches
+    if watches is None or watches.loop is not loop:
+        watches = app.__dict__["_watches"] = _Watches(loop)
+    if watches.looks_on is None:
+        watches.look_later()
+    return watches
+
+
 class _Watches:
     """The requests that are being answered on a loop, watched from their second look on.
 
@@ -321,21 +359,21 @@ class _Watches:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        #: The loop as long as there is another look to come.
+        self.looks_on: asyncio.AbstractEventLoop | None = None
         self.young: dict[Exchange, asyncio.Task[Any] | None] = {}
         self.grown: dict[Exchange, asyncio.Task[Any] | None] = {}
         self.watched: dict[Exchange, _Watch] = {}
-        #: Whether there is another look to come.
-        self.looks = False
 
     def look_later(self) -> None:
-        self.looks = True
+        self.looks_on = self.loop
         self.loop.call_later(_LOOK, self.look)
 
     def look(self) -> None:
         for exchange, task in self.grown.items():
             self.watched[exchange] = _Watch(exchange, task)
         self.grown, self.young = self.young, {}
-        self.looks = False
+        self.looks_on = None
         if self.grown:
             self.look_later()
 

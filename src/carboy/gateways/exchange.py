@@ -8,15 +8,16 @@ Must not know: any one protocol; routes, hooks, sessions.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterable
 from io import SEEK_END, BufferedReader, BytesIO, RawIOBase
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from werkzeug.exceptions import ClientDisconnected
 
-from ..async_driver import Asked
+from ..async_driver import Arrival
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -44,49 +45,67 @@ class ClientGone(ConnectionError):
     """The client has left; there is nobody to answer."""
 
 
-class Exchange(Asked, Protocol):
+class Exchange(Arrival, ABC):
     """A request, and the way to its answer. All methods are for the server's loop."""
 
-    #: Whether to ask for a body: one is announced, or the protocol does not announce it.
-    may_have_body: bool
+    #: Whether it ends with its headers: neither a body nor another protocol is to come.
+    is_bare: bool
+
+    #: Where its client is watched.
+    watches: Any
 
     @property
+    @abstractmethod
+    def may_have_body(self) -> bool:
+        """Whether to ask for a body: one is announced, or the protocol does not announce it."""
+
+    @property
+    @abstractmethod
     def sends_files(self) -> bool:
         """Whether the server can read a file that is to be sent."""
 
+    @abstractmethod
     async def receive(self) -> bytes:
         """The next piece of the request's body; empty at its end.
 
         :raises ClientGone: the client left before the end
         """
 
+    @abstractmethod
     async def gone(self) -> None:
         """Return when the client has left."""
 
+    @abstractmethod
     def send_whole(self, status: int, fields: Fields, body: bytes) -> Awaitable[None] | None:
         """Answer with a body that is at hand.
 
         :returns: what is left to be awaited, if anything
         """
 
+    @abstractmethod
     async def start(self, status: int, fields: Fields) -> None:
         """Begin an answer of pieces."""
 
+    @abstractmethod
     async def send(self, piece: bytes) -> None:
         """Send a piece, and return when there is room for the next one.
 
         :raises ClientGone: the client has left
         """
 
+    @abstractmethod
     async def end(self) -> None:
         """End an answer of pieces."""
 
+    @abstractmethod
     async def break_off(self) -> None:
         """See to it that an answer of pieces, which is about to fail, does not look complete."""
 
+    @abstractmethod
     async def send_file(self, status: int, fields: Fields, span: Span) -> bool:
         """Answer with a file or a part of it, which the server reads; ``False`` if it cannot."""
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of what it holds."""
 

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .. import connections
 from ..websocket_driver import serve
+from ..wrappers.response import at_hand
 from ..wrappers.websocket import (
     ABNORMAL,
     BEFORE_OR_ELSEWHERE,
     WebSocketClosed,
     warn_of_loss,
 )
-from .answer import answer
-from .exchange import ClientGone, Fields, decoded, environ_of, latin1
+from .answer import answer, send_response
+from .exchange import ClientGone, Exchange, Fields, decoded, environ_of, latin1
+from .quick import begin, finish, go_on
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -72,14 +74,38 @@ class Scope(Protocol):
 def rsgi(app: Flask, scope: Scope, protocol: Any) -> Coroutine[Any, Any, None]:
     """The application as an RSGI callable."""
     if scope.proto == "http":
-        return answer(app, _HTTP(scope, protocol))
+        return _answer(app, scope, protocol)
     return serve(app, _WebSocket(scope, protocol))
 
 
-class _HTTP:
+async def _answer(app: Flask, scope: Scope, protocol: Any) -> None:
+    exchange = _HTTP(scope, protocol)
+    short = app._short
+    if short is None or (running := begin(app, short, exchange)) is None:
+        await answer(app, exchange)
+        return
+    try:
+        rv = await running
+    except BaseException as e:
+        rest = go_on(app, short, exchange, None, e)
+    else:
+        response = finish(app, short, exchange, rv)
+        if type(response) is tuple:
+            protocol.response_bytes(*at_hand(response, "GET"))  # type: ignore[misc]
+            return
+        if response is None:
+            rest = go_on(app, short, exchange, rv)
+        else:
+            rest = send_response(app, exchange, response)
+    await rest
+
+
+class _HTTP(Exchange):
     """An HTTP connection."""
 
     sends_files = True
+    upgrades = False
+    may_have_body = False
 
     #: The client's, once so much was sent that it has to be asked whether it takes more.
     connection: socket | None
@@ -109,6 +135,11 @@ class _HTTP:
             if "content-length" in names
             else "transfer-encoding" in names or scope.http_version > "1.1"
         )
+        self.is_bare = not self.may_have_body and not self.upgrades
+
+    @property
+    def cookies(self) -> str:
+        return "; ".join(self._scope.headers.get_all("cookie"))
 
     @property
     def environ(self) -> WSGIEnvironment:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..driver import conclude, open_request, respond
-from ..wrappers.response import Ready, Response
+from ..wrappers.response import Response, send_ready
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -33,11 +33,11 @@ def wsgi_app(
     try:
         response = respond(self, ctx)
         # To call an object leads Python out of its loop and back; to call a function does not.
-        if type(response) is Ready:
-            return Ready.__call__(response, environ, start_response)
+        if type(response) is tuple:
+            return send_ready(response, environ, start_response)
         if type(response) is Response:
             return Response.__call__(response, environ, start_response)
-        return response(environ, start_response)
+        return response(environ, start_response)  # type: ignore[operator]
     finally:
         conclude(self, ctx)
         if ctx._background is not None:

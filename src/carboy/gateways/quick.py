@@ -1,0 +1,184 @@
+"""Have a view answer on the server's loop, when nothing else has a say in it.
+
+Lives here: what comes before such a view and what comes after it, as two functions for the
+coroutine of a gateway. Together they take half of the time that `answer` does.
+Must not know: any one protocol; routes, sessions.
+
+How it works: ``begin`` looks whether all that the long way has stages for is absent: hooks,
+receivers of signals, a body, middleware, and so on. ``finish`` looks again, for the view may have
+changed that, or another request meanwhile. Either gives a request back to the long way when there
+is something, which then goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from werkzeug.exceptions import HTTPException
+
+from .. import driver
+from ..async_driver import complete
+from ..ctx import _MISSING
+from ..globals import _current_ctx, _pop_ctx, _push_ctx
+from ..sessions import must_save_unopened
+from ..signals import (
+    appcontext_popped,
+    appcontext_pushed,
+    appcontext_tearing_down,
+    request_finished,
+    request_started,
+    request_tearing_down,
+)
+from ..wrappers.response import Ready, Response
+from .answer import _task_on, _Watches, finished, watches_of
+
+if TYPE_CHECKING:
+    from ..app import Flask
+    from ..pipeline import _Short
+    from ..sessions import SessionMixin
+    from .exchange import Exchange
+
+#: ``HEAD`` and ``OPTIONS`` are answered in ways of their own.
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+
+_running_loop: Final = asyncio.get_running_loop
+
+
+def begin(app: Flask, short: _Short, exchange: Exchange) -> Coroutine[Any, Any, Any] | None:
+    """Push *exchange* in the place of its context, and call its view.
+
+    :param short: the short way of the application
+    :returns: the coroutine of the view; ``None`` if there is more to it, and nothing has been done
+    """
+    if (
+        not exchange.is_bare
+        or exchange.host not in short.hosts_on_loops
+        or exchange.method not in _METHODS
+        or app.before_request_funcs
+        or app.url_value_preprocessors
+        or request_started.receivers
+        or appcontext_pushed.receivers
+        or appcontext_popped.receivers
+        or app.url_map.has_own_converters
+        or app.config["TRUSTED_HOSTS"] is not None
+    ):
+        return None
+    try:
+        found = short.find(exchange.path, exchange.method)
+        if found is None:
+            return None
+        rule, args = found
+        view = short.view_functions[rule.endpoint]
+        if view not in short.quick_views:
+            return None
+    except (HTTPException, KeyError, TypeError):
+        # No such page, no view for it, or one that cannot be in a set.
+        return None
+    # It stands for one.
+    token = _push_ctx(exchange)  # type: ignore[arg-type]
+    if token.old_value is not _MISSING:
+        # There is a context around it, and more to say of that.
+        _pop_ctx(token)
+        return None
+    loop = _running_loop()
+    exchange.app = app
+    exchange._loop = loop
+    exchange._found = found
+    exchange._token = token
+    watches: _Watches | None = app._watches
+    if watches is None or watches.looks_on is not loop:
+        watches = watches_of(app, loop)
+    exchange.watches = watches
+    watches.young[exchange] = _task_on(loop)
+    try:
+        running: Any = view(**args) if args else view()
+        return running  # type: ignore[no-any-return]
+    except TypeError as e:
+        # It has other parameters than the rule.
+        return _raise(e)
+
+
+def finish(app: Flask, short: _Short, exchange: Exchange, rv: Any) -> Response | Ready | None:
+    """Make a response of what the view returned, and pop what was pushed.
+
+    :param short: the short way of the application, as it was in the beginning
+    :param rv: what the view returned
+    :returns: what is to be sent; ``None`` if there is more to do before
+    """
+    kind = type(rv)
+    if (
+        app._short is not short
+        or (kind is not str and kind is not dict and kind is not list and kind is not Response)
+        or app.after_request_funcs
+        or app.teardown_request_funcs
+        or app.teardown_appcontext_funcs
+        or request_finished.receivers
+        or request_tearing_down.receivers
+        or appcontext_tearing_down.receivers
+        or appcontext_popped.receivers
+    ):
+        return None
+    session: SessionMixin | None = None
+    ctx = exchange._ctx
+    if ctx is None:
+        if _current_ctx() is not exchange:  # type: ignore[comparison-overlap]
+            return None
+    else:
+        session, request = ctx._session, ctx._request
+        if (
+            _current_ctx() is not ctx
+            or ctx._after is not None
+            or ctx._background is not None
+            or (
+                request is not None
+                and ("files" in request.__dict__ or request.routing_exception is not None)
+            )
+        ):
+            return None
+    if (
+        exchange.has_cookies
+        and session is None
+        and must_save_unopened(app.session_interface, app, exchange.cookies)
+    ):
+        return None
+    response: Response | Ready
+    if kind is str and session is None and short.content_type is not None:
+        # What `response_of()` comes to for most text, without a call.
+        response = short.content_type, rv.encode(), ()
+    else:
+        try:
+            response = driver.response_of(app, session, short, rv, False)
+        except Exception:
+            # It is raised again where it is handled.
+            return None
+        if session is not None and type(response) is not tuple:
+            return None
+    if exchange.watches.young.pop(exchange, None) is None:
+        return None
+    _pop_ctx(exchange._token)  # type: ignore[arg-type]
+    exchange._token = None
+    if ctx is not None:
+        ctx._forget()
+        # Either holds the other.
+        del exchange._ctx
+    return response
+
+
+async def _raise(e: Exception) -> NoReturn:
+    raise e
+
+
+def go_on(
+    app: Flask, short: _Short, exchange: Exchange, rv: Any, error: BaseException | None = None
+) -> Coroutine[Any, Any, None]:
+    """The long way from the view on.
+
+    :param rv: what the view returned
+    :param error: what it raised instead
+    """
+    ctx = exchange._context()
+    exchange._token = None
+    del exchange._ctx
+    return finished(app, exchange, ctx, complete(app, ctx, short, rv, error))
