@@ -106,6 +106,8 @@ class Arrival(ABC):
     #: What the header ``Host`` says, as the server has it.
     host: str | bytes | None
     has_cookies: bool
+    #: What the map has said instead of giving a rule, if it was asked.
+    no_page: HTTPException | None = None
 
     app: Flask
     _loop: asyncio.AbstractEventLoop
@@ -192,14 +194,17 @@ async def respond(
         if not short.lazy_sessions and ctx._session is None:
             await _plain(app, ctx, ctx._open_session)
         if (
-            found is not None
+            (found is not None or (asked.no_page is not None and asked.method.isupper()))
             and asked.host in short.hosts_on_loops
             and not asked.upgrades
             and app.config["TRUSTED_HOSTS"] is None
         ):
-            ctx._found = found
-            if (request := ctx._request) is not None:
-                request.url_rule, request.view_args = found
+            if found is None:
+                ctx.request.routing_exception = asked.no_page
+            else:
+                ctx._found = found
+                if (request := ctx._request) is not None:
+                    request.url_rule, request.view_args = found
         else:
             environ = ctx.environ
             if app.url_map.has_own_converters:

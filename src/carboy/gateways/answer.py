@@ -93,9 +93,10 @@ def answer(app: Flask, exchange: Exchange) -> Coroutine[Any, Any, None]:
         and not app.url_map.has_own_converters
     ):
         # What `_find_view()` comes to for most requests.
-        find = short.find
+        if exchange.no_page is not None:
+            return _on_loop(app, exchange, short, _ASYNC, None, None)
         try:
-            found = find(exchange.path, exchange.method)
+            found = short.find(exchange.path, exchange.method)
         except HTTPException:
             return _on_loop(app, exchange, short, _ASYNC, None, None)
         if found is not None:
@@ -233,8 +234,6 @@ async def finished(
 
     :param exchange: is being watched
     """
-    # What is sent piece by piece outlives the context, which says so as well.
-    wait_here()
     left = False
     try:
         try:
@@ -245,15 +244,14 @@ async def finished(
                 if not async_driver.conclude_quietly(app, ctx):
                     await async_driver.conclude(app, ctx)
                 if ctx._background is not None:
+                    wait_here()
                     app._begin_background(ctx._background)
         except Exception as e:
             if app._debugger is None or isinstance(e, ClientGone):
                 raise
             response = await in_thread(app._threads, app._debugger.report, e, exchange.environ)
-        if left:
-            return
-        # A hook may have returned something else.
-        await send_response(app, exchange, response)
+        if not left:
+            await deliver(app, exchange, response)
     except ClientGone:
         pass
     except asyncio.CancelledError:
@@ -282,24 +280,33 @@ async def _receive_more(
     exchange.environ["wsgi.input"] = await receive_body(exchange, limit, body)
 
 
-async def send_response(app: Flask, exchange: Exchange, response: Response | Ready) -> None:
-    """Send *response*."""
-    # A hook may have returned something else.
-    if (
-        isinstance(response, (tuple, Response))
-        and (whole := at_hand(response, exchange.method)) is not None
-    ):
-        if (sending := exchange.send_whole(*whole)) is not None:
-            await sending
-        return
-    start: list[tuple[int, Fields]] = []
-    take = _start_response(start)
-    pieces = (
-        send_ready(response, exchange.environ, take)
-        if type(response) is tuple
-        else response(exchange.environ, take)  # type: ignore[operator]
-    )
-    await _send(app, exchange, *start[0], pieces)
+async def deliver(app: Flask, exchange: Exchange, response: Response | Ready) -> None:
+    """Send *response*, whose context has ended; return also if the client has left."""
+    try:
+        # A hook may have returned something else.
+        if isinstance(response, (tuple, Response)) and (
+            whole := at_hand(response, exchange.method)
+        ):
+            if (sending := exchange.send_whole(*whole)) is not None:
+                await sending
+            return
+        if type(response) is not Response:
+            # Somebody else's may have something to run.
+            wait_here()
+        start: list[tuple[int, Fields]] = []
+        take = _start_response(start)
+        pieces = (
+            send_ready(response, exchange.environ, take)
+            if isinstance(response, tuple)
+            else response(exchange.environ, take)
+        )
+        await _send(app, exchange, *start[0], pieces)
+    except ClientGone:
+        pass
+    except (SystemExit, KeyboardInterrupt) as e:
+        raise _without_end(exchange, e) from e
+    finally:
+        exchange.close()
 
 
 async def _send(
@@ -308,7 +315,10 @@ async def _send(
     if type(body) is list and len(body) == 1:
         if (sending := exchange.send_whole(status, fields, body[0])) is not None:
             await sending
-    elif type(body) is AsyncBody:
+        return
+    # What makes the pieces may have something to run, too.
+    wait_here()
+    if type(body) is AsyncBody:
         await _send_pieces(app, exchange, status, fields, body)
     elif (span := span_of(body)) is not None and await exchange.send_file(status, fields, span):
         body.close()  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ..websocket_driver import serve
@@ -19,7 +19,7 @@ from ..wrappers.websocket import (
     WebSocketClosed,
     warn_of_loss,
 )
-from .answer import answer, send_response
+from .answer import answer, deliver
 from .exchange import ClientGone, Exchange, Fields, below, decoded, environ_of
 from .quick import begin, finish, go_on
 
@@ -83,7 +83,7 @@ def asgi(app: Flask) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, Non
             if response is None:
                 rest = go_on(app, short, exchange, rv)
             else:
-                rest = send_response(app, exchange, response)
+                rest = deliver(app, exchange, response)
         await rest
 
     return answer_connection
@@ -134,9 +134,9 @@ class _HTTP(Exchange):
 
     @property
     def upgrades(self) -> bool:
-        return any(name == b"upgrade" for name, _ in self._scope["headers"])
+        return not self.is_bare and b"upgrade" in dict(self._scope["headers"])
 
-    @cached_property
+    @property
     def may_have_body(self) -> bool:
         if self.is_bare:
             return False

@@ -73,8 +73,11 @@ def begin(app: Flask, short: _Short, exchange: Exchange) -> Coroutine[Any, Any, 
         view = short.view_functions[rule.endpoint]
         if view not in short.quick_views:
             return None
-    except (HTTPException, KeyError, TypeError):
-        # No such page, no view for it, or one that cannot be in a set.
+    except HTTPException as e:
+        exchange.no_page = e.with_traceback(None)
+        return None
+    except (KeyError, TypeError):
+        # There is no view, or it cannot be in a set.
         return None
     # It stands for one.
     token = _push_ctx(exchange)  # type: ignore[arg-type]

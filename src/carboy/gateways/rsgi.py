@@ -19,7 +19,7 @@ from ..wrappers.websocket import (
     WebSocketClosed,
     warn_of_loss,
 )
-from .answer import answer, send_response
+from .answer import answer, deliver
 from .exchange import ClientGone, Exchange, Fields, decoded, environ_of, latin1
 from .quick import begin, finish, go_on
 
@@ -96,7 +96,7 @@ async def _answer(app: Flask, scope: Scope, protocol: Any) -> None:
         if response is None:
             rest = go_on(app, short, exchange, rv)
         else:
-            rest = send_response(app, exchange, response)
+            rest = deliver(app, exchange, response)
     await rest
 
 
