@@ -35,6 +35,8 @@ SERVED = [
     (("carboy", "granian"), ("bare WSGI", "granian"), 0.92),
     (("carboy", "granian"), ("falcon", "granian"), 1.0),
     (("carboy-async", "carboy serve"), ("bare RSGI", "granian"), 0.88),
+    (("carboy-async", "uvicorn"), ("bare ASGI", "uvicorn"), 0.8),
+    (("carboy-async", "uvicorn"), ("starlette", "uvicorn"), 1.0),
 ]
 
 

@@ -39,6 +39,8 @@ BARE: dict[str, tuple[App, Interface]] = {
     "bare ASGI": (bare.asgi, "asgi"),
     "bare RSGI": (bare.rsgi, "rsgi"),
 }
+#: Servers that its documentation names besides the first.
+OTHERS = {"carboy-async": "uvicorn"}
 LIMITS = [
     ("nginx", "nginx"),
     ("bare WSGI", "granian"),
@@ -97,7 +99,11 @@ class CannotServe(Exception):
 
 def targets(names: Iterable[str]) -> list[tuple[str, str]]:
     """What is served, and by which server, of the frameworks *names*; and the limits."""
-    pairs = [(n, server) for n in names for server in {FRAMEWORKS[n].server: 0, "granian": 0}]
+    pairs = [
+        (name, server)
+        for name in names
+        for server in {FRAMEWORKS[name].server: 0, "granian": 0, OTHERS.get(name, "granian"): 0}
+    ]
     return [(name, server) for name, server in [*pairs, *LIMITS] if _there(server)]
 
 
@@ -280,7 +286,10 @@ def serve(name: str, server: str, port: int) -> None:
     elif server == "uvicorn":
         import uvicorn
 
-        uvicorn.run(app(name), port=port, log_level="critical", access_log=False)
+        program: Any = app(name)
+        # As its documentation has it.
+        program = program.asgi if name == "carboy-async" else program
+        uvicorn.run(program, port=port, log_level="critical", access_log=False)
     elif server == "hypercorn":
         from hypercorn.asyncio import serve as hypercorn
         from hypercorn.config import Config
