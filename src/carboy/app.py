@@ -32,9 +32,10 @@ from .helpers import get_debug_flag, get_load_dotenv
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .legacy.attributes import OldApplication
 from .logging import create_logger
+from .packages import find_package
 from .pipeline import _STAGES
 from .routing import Map, Rule
-from .scaffold import T_teardown, _endpoint_from_view_func, find_package, setupmethod
+from .scaffold import T_teardown, _endpoint_from_view_func, setupmethod
 
 # Flask has these three here as well.
 from .scaffold import T_template_filter as T_template_filter

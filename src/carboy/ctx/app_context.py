@@ -106,8 +106,9 @@ class AppContext:
         #: What is visible while this context is the innermost one.
         _app_ctx: AppContext
         _request_ctx: RequestContext | None
-    #: The loop on which the request is answered that it belongs to.
-    _loop: asyncio.AbstractEventLoop | None = None
+        #: The loop on which the request is answered that it belongs to.
+        _loop: asyncio.AbstractEventLoop | None
+    _loop = None
     #: What errors call it.
     _kind = "app"
 
