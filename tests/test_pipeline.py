@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
+import flask
 import pytest
 from werkzeug.test import create_environ, run_wsgi_app
 
@@ -224,3 +226,47 @@ def test_an_application_context_inside_a_request_forgets_the_request_with_it(app
         assert carboy.has_request_context()
     assert not carboy.has_request_context()
     ctx.pop()
+
+
+class Names:
+    """A namespace of a program's own, which finds every name."""
+
+    def __getattr__(self, name: str) -> str:
+        return f"made {name}"
+
+
+def attributes(web: ModuleType, app: Any) -> Iterator[object]:
+    """What reading, setting and deleting attributes of ``g`` comes to."""
+    g = web.g
+    for name in ("a", "_a", "__a__", "Ä", "pop"):
+        for change in (lambda: None, lambda name=name: setattr(g, name, 1), lambda: g.__dict__):
+            yield outcome(change)
+            yield outcome(lambda name=name: getattr(g, name)) if name != "pop" else callable(g.pop)
+            yield name in dir(g)
+        for _ in range(2):
+            yield outcome(lambda name=name: delattr(g, name))
+    yield type(g._get_current_object()).__name__
+    yield g.__class__ is type(web.globals.app_ctx.g)
+    yield outcome(lambda: g.pop("b", default=2))
+
+
+def outcome(action: Callable[[], object]) -> object:
+    try:
+        return action()
+    except Exception as e:
+        return type(e), str(e)
+
+
+@pytest.mark.parametrize("namespace", [None, Names])
+@pytest.mark.parametrize("pushed", [True, False])
+def test_attributes_of_g_are_those_of_flasks(pushed: bool, namespace: type | None) -> None:
+    def seen(web: ModuleType) -> list[object]:
+        app = web.Flask(__name__)
+        if namespace is not None:
+            app.app_ctx_globals_class = namespace
+        if not pushed:
+            return [outcome(lambda: web.g.a), outcome(lambda: web.g._a), repr(web.g)]
+        with app.app_context():
+            return list(attributes(web, app))
+
+    assert seen(carboy) == seen(flask)

