@@ -289,8 +289,7 @@ async def _finalize(app: Flask, ctx: LoopContext, short: _Short, rv: Any) -> Res
             and must_save_unopened(app.session_interface, app, asked.cookies)
         )
     )
-    response = driver.response_of(app, ctx._session, short, rv, seen)
-    rv = None
+    response = driver.response_of(app, ctx, short, rv, seen)
     if type(response) is tuple:
         return response
     if seen or ctx._session is not None:

@@ -126,7 +126,7 @@ def respond(app: Pipeline, ctx: RequestContext) -> Response | Ready:
                 and must_save_unopened(app.session_interface, app, environ["HTTP_COOKIE"])  # type: ignore[arg-type]
             )
         )
-        response = response_of(app, ctx._session, short, rv, seen)
+        response = response_of(app, ctx, short, rv, seen)
         # An error whose traceback leads to this frame would keep itself alive.
         rv = None
         if type(response) is tuple:
@@ -145,11 +145,11 @@ def respond(app: Pipeline, ctx: RequestContext) -> Response | Ready:
 
 
 def response_of(
-    app: Pipeline, session: SessionMixin | None, short: _Short, rv: Any, seen: object
+    app: Pipeline, ctx: RequestContext | None, short: _Short, rv: Any, seen: object
 ) -> Response | Ready:
     """What becomes of *rv*, which a view, a hook or a handler returned.
 
-    :param session: the session of the request, if it was opened
+    :param ctx: the context of the request, if there is one already
     :param seen: true if somebody wants to see the response before it is sent; the signal
         ``request_finished`` and the session are asked here
     """
@@ -157,9 +157,9 @@ def response_of(
     if kind is str:
         if not seen and short.content_type is not None and not request_finished.receivers:
             body = rv.encode()
-            if session is None:
+            if ctx is None or ctx._session is None:
                 return short.content_type, body, ()
-            if (fields := _session_fields(app, session, short)) is not None:
+            if (fields := _session_fields(app, ctx._session, short)) is not None:
                 return short.content_type, body, fields
         of_text = short.of_text
         return of_text(rv)
@@ -171,9 +171,9 @@ def response_of(
                 made = json_ready(short.json, rv)
             else:
                 made = short.json_type, f"{short.encode(rv)}\n".encode(), ()
-            if session is None or type(made) is not tuple:
+            if ctx is None or ctx._session is None or type(made) is not tuple:
                 return made
-            if (fields := _session_fields(app, session, short)) is not None:
+            if (fields := _session_fields(app, ctx._session, short)) is not None:
                 return made[0], made[1], fields
         return app.json.response(rv)
     if kind is Response and short.content_type is not None:

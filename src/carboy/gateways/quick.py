@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from werkzeug.exceptions import HTTPException
 
 from .. import driver
-from ..async_driver import complete
+from ..async_driver import LoopContext, complete
 from ..ctx import _MISSING
 from ..globals import _current_ctx, _pop_ctx, _push_ctx
 from ..sessions import must_save_unopened
@@ -52,20 +52,20 @@ def begin(app: Flask, short: _Short, exchange: Exchange) -> Coroutine[Any, Any, 
     :param short: the short way of the application
     :returns: the coroutine of the view; ``None`` if there is more to it, and nothing has been done
     """
-    if (
-        not exchange.is_bare
-        or exchange.host not in short.hosts_on_loops
-        or exchange.method not in _METHODS
-        or app.before_request_funcs
-        or app.url_value_preprocessors
-        or request_started.receivers
-        or appcontext_pushed.receivers
-        or appcontext_popped.receivers
-        or app.url_map.has_own_converters
-        or app.config["TRUSTED_HOSTS"] is not None
-    ):
-        return None
     try:
+        if (
+            not exchange.is_bare
+            or exchange.host not in short.hosts_on_loops
+            or exchange.method not in _METHODS
+            or app.before_request_funcs
+            or app.url_value_preprocessors
+            or request_started.receivers
+            or appcontext_pushed.receivers
+            or appcontext_popped.receivers
+            or app.url_map.has_own_converters
+            or app.config["TRUSTED_HOSTS"] is not None
+        ):
+            return None
         found = short.find(exchange.path, exchange.method)
         if found is None:
             return None
@@ -77,7 +77,7 @@ def begin(app: Flask, short: _Short, exchange: Exchange) -> Coroutine[Any, Any, 
         exchange.no_page = e.with_traceback(None)
         return None
     except (KeyError, TypeError):
-        # There is no view, or it cannot be in a set.
+        # There is no view or setting, or a view that cannot be in a set.
         return None
     # It stands for one.
     token = _push_ctx(exchange)  # type: ignore[arg-type]
@@ -123,15 +123,20 @@ def finish(app: Flask, short: _Short, exchange: Exchange, rv: Any) -> Response |
         or appcontext_popped.receivers
     ):
         return None
-    session: SessionMixin | None = None
     ctx = exchange._ctx
+    session: SessionMixin | None = None
+    token: Any
     if ctx is None:
-        if _current_ctx() is not exchange:  # type: ignore[comparison-overlap]
+        if _current_ctx(None) is not exchange:  # type: ignore[comparison-overlap]
             return None
+        token = exchange._token
     else:
-        session, request = ctx._session, ctx._request
+        session, request, pushes = ctx._session, ctx._request, ctx._pushes
         if (
-            _current_ctx() is not ctx
+            _current_ctx(None) is not ctx
+            # The view may have pushed or popped it.
+            or pushes is None
+            or pushes[1] is not None
             or ctx._after is not None
             or ctx._background is not None
             or (
@@ -140,33 +145,45 @@ def finish(app: Flask, short: _Short, exchange: Exchange, rv: Any) -> Response |
             )
         ):
             return None
-    if (
-        exchange.has_cookies
-        and session is None
-        and must_save_unopened(app.session_interface, app, exchange.cookies)
-    ):
+        token = pushes[0]
+    young = exchange.watches.young
+    if young.pop(exchange, None) is None:
+        # It takes long, and its client may be watched.
         return None
-    response: Response | Ready
-    if kind is str and session is None and short.content_type is not None:
-        # What `response_of()` comes to for most text, without a call.
-        response = short.content_type, rv.encode(), ()
-    else:
-        try:
-            response = driver.response_of(app, session, short, rv, False)
-        except Exception:
-            # It is raised again where it is handled.
-            return None
-        if session is not None and type(response) is not tuple:
-            return None
-    if exchange.watches.young.pop(exchange, None) is None:
+    response: Response | Ready | None
+    try:
+        if (
+            exchange.has_cookies
+            and session is None
+            and must_save_unopened(app.session_interface, app, exchange.cookies)
+        ):
+            response = None
+        elif kind is str and session is None and short.content_type is not None:
+            # What `response_of()` comes to for most text, without a call.
+            response = short.content_type, rv.encode(), ()
+        else:
+            response = driver.response_of(app, ctx, short, rv, False)
+            # To make it may have taken a context, a session, or something to do afterwards.
+            if exchange._ctx is not ctx or (ctx is not None and not _is_over(ctx, response)):
+                response = None
+    except Exception:
+        # It is raised again where it is handled.
+        response = None
+    if response is None:
+        young[exchange] = _task_on(exchange._loop)
         return None
-    _pop_ctx(exchange._token)  # type: ignore[arg-type]
+    _pop_ctx(token)
     exchange._token = None
     if ctx is not None:
         ctx._forget()
         # Either holds the other.
         del exchange._ctx
     return response
+
+
+def _is_over(ctx: LoopContext, response: Response | Ready) -> bool:
+    """Whether nothing is to be done for *ctx* but to send *response*."""
+    return ctx._background is None and (ctx._session is None or type(response) is tuple)
 
 
 async def _raise(e: Exception) -> NoReturn:
