@@ -134,6 +134,16 @@ def test_a_view_that_pops_and_pushes_its_context(app: Flask, ask_loop: Ask) -> N
     assert run(ask_loop("/2")).text == "False"
 
 
+def test_names_of_headers_are_in_small_letters(app: Flask, ask_loop: Ask) -> None:
+    @app.get("/")
+    async def view() -> str:
+        session["name"] = "Ada"
+        return ""
+
+    names = [name for name, _ in run(ask_loop()).fields]
+    assert sorted(names) == ["content-length", "content-type", "set-cookie", "vary"]
+
+
 class _Kept:
     """Something to be kept alive."""
 

@@ -76,7 +76,7 @@ def asgi(app: Flask) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, Non
                 content_type, body, more = response
                 fields = [*_head(content_type, len(body))]
                 if more:
-                    fields += _encoded(more)
+                    fields += _encoded((name.lower(), value) for name, value in more)
                 await send({"type": "http.response.start", "status": 200, "headers": fields})
                 await send({"type": "http.response.body", "body": body})
                 return
