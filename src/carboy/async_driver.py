@@ -247,7 +247,11 @@ async def respond(
                         rv = await rv
         except Exception as e:
             rv = await _handled(app, ctx, app.handle_user_exception, e)
-        return await _finalize(app, ctx, short, rv)
+        try:
+            return await _finalize(app, ctx, short, rv)
+        finally:
+            # An error whose traceback leads to this frame would keep itself alive.
+            del rv
     except Exception as e:
         ctx._error = e
         return await _handled(app, ctx, app.handle_exception, e)  # type: ignore[no-any-return]
@@ -266,9 +270,15 @@ async def complete(
     """
     try:
         if error is not None:
-            if not isinstance(error, Exception):
+            traceback = error.__traceback__
+            try:
                 raise error
-            rv = await _handled(app, ctx, app.handle_user_exception, error)
+            except Exception as e:
+                # As it was, without this frame, to which it would lead.
+                e.__traceback__ = traceback
+                rv = await _handled(app, ctx, app.handle_user_exception, e)
+            finally:
+                del error, traceback
         return await _finalize(app, ctx, short, rv)
     except Exception as e:
         ctx._error = e

@@ -17,7 +17,9 @@ import pytest
 
 from carboy import (
     Flask,
+    abort,
     current_app,
+    g,
     has_request_context,
     json,
     request,
@@ -142,6 +144,70 @@ def test_names_of_headers_are_in_small_letters(app: Flask, ask_loop: Ask) -> Non
 
     names = [name for name, _ in run(ask_loop()).fields]
     assert sorted(names) == ["content-length", "content-type", "set-cookie", "vary"]
+
+
+# Errors
+
+
+def test_the_error_is_the_one_being_handled(app: Flask, ask_loop: Ask) -> None:
+    def handle(e: Exception) -> Any:
+        raise
+
+    app.handle_user_exception = handle  # type: ignore[method-assign]
+    app.testing = True
+
+    @app.get("/")
+    async def view() -> None:
+        abort(418)
+
+    with pytest.raises(Exception, match="teapot"):
+        run(ask_loop())
+
+
+def test_a_handled_error_leaves_nothing(app: Flask, ask_loop: Ask) -> None:
+    seen: list[weakref.ref[Any]] = []
+
+    @app.get("/<int:code>")
+    async def view(code: int) -> None:
+        seen.append(_kept_by(g))
+        abort(code)
+
+    @app.get("/fails")
+    async def failing_view() -> None:
+        seen.append(_kept_by(g))
+        raise ValueError
+
+    @app.errorhandler(418)
+    @app.errorhandler(ValueError)
+    async def handle(e: Exception) -> str:
+        seen.append(_kept_by(e))
+        return "short and stout"
+
+    with _without_collector():
+        assert run(ask_loop("/404")).status == 404
+        assert run(ask_loop("/418")).text == "short and stout"
+        assert run(ask_loop("/fails")).text == "short and stout"
+        assert len(seen) == 5
+        assert _are_gone(seen)
+
+
+def test_a_view_with_other_parameters_than_its_rule(app: Flask, ask_loop: Ask) -> None:
+    seen: list[weakref.ref[Any]] = []
+
+    @app.get("/<name>")
+    async def view(other: str) -> str:
+        return other
+
+    @app.errorhandler(TypeError)
+    async def handle(e: TypeError) -> str:
+        seen.append(_kept_by(e))
+        return f"{request.path}: {e}"
+
+    with _without_collector():
+        assert "/Ada: " in run(ask_loop("/Ada")).text
+        assert _are_gone(seen)
+    del app.error_handler_spec[None]
+    assert run(ask_loop("/Ada")).status == 500
 
 
 class _Kept:

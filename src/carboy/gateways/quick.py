@@ -187,7 +187,11 @@ def _is_over(ctx: LoopContext, response: Response | Ready) -> bool:
 
 
 async def _raise(e: Exception) -> NoReturn:
-    raise e
+    try:
+        raise e
+    finally:
+        # Its traceback leads to this frame.
+        del e
 
 
 def go_on(
