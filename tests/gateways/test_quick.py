@@ -210,6 +210,17 @@ def test_a_view_with_other_parameters_than_its_rule(app: Flask, ask_loop: Ask) -
     assert run(ask_loop("/Ada")).status == 500
 
 
+@pytest.mark.parametrize("given", [("text", 201), ("text", 201, {}), ("text", "text", {}), ()])
+def test_a_hook_that_returns_a_tuple(app: Flask, ask_loop: Ask, given: Any) -> None:
+    app.after_request(lambda response: given)
+    app.get("/")(_text)
+    app.get("/plain")(lambda: "")
+    with pytest.raises(TypeError, match="The response to send is a tuple"):
+        run(ask_loop())
+    with pytest.raises(TypeError, match="The response to send is a tuple"):
+        run(ask_loop("/plain"))
+
+
 class _Kept:
     """Something to be kept alive."""
 

@@ -341,10 +341,13 @@ def send_ready(
     ready: Ready, environ: WSGIEnvironment, start_response: StartResponse
 ) -> Iterable[bytes]:
     """Send *ready*, as a WSGI application does."""
-    content_type, body, more = ready
-    fields = [content_type, ("Content-Length", str(len(body)))]
-    if more:
-        fields += more
+    try:
+        (name, content_type), body, more = ready
+        fields = [(name, content_type), ("Content-Length", str(len(body)))]
+        if more:
+            fields += more
+    except (TypeError, ValueError):
+        raise _not_a_response(ready) from None
     start_response("200 OK", fields)
     return [body] if environ["REQUEST_METHOD"] != "HEAD" else ()
 
@@ -362,11 +365,22 @@ def at_hand(
         return response._at_hand(method)
     if method == "HEAD":
         return None
-    content_type, body, more = response
-    fields = [("content-type", content_type[1]), ("content-length", str(len(body)))]
-    if more:
-        fields += [(name.lower(), value) for name, value in more]
+    try:
+        (_, content_type), body, more = response
+        fields = [("content-type", content_type), ("content-length", str(len(body)))]
+        if more:
+            fields += [(name.lower(), value) for name, value in more]
+    except (TypeError, ValueError):
+        raise _not_a_response(response) from None
     return 200, fields, body
+
+
+def _not_a_response(given: object) -> TypeError:
+    return TypeError(
+        f"The response to send is a tuple, {given!r}. A view may return one, but an after_request"
+        " function, a JSON provider, or an overridden stage of the application returns a response:"
+        " make one with 'make_response(...)'."
+    )
 
 
 _WITHOUT_BODY = frozenset({*range(200), 204, 304})
