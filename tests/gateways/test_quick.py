@@ -221,6 +221,34 @@ def test_a_hook_that_returns_a_tuple(app: Flask, ask_loop: Ask, given: Any) -> N
         run(ask_loop("/plain"))
 
 
+# Contexts, tasks and threads
+
+
+def test_a_task_that_outlives_its_application_context(app: Flask, ask_loop: Ask) -> None:
+    async def loop() -> object:
+        return asyncio.get_running_loop()
+
+    async def later(is_over: asyncio.Event) -> object:
+        await is_over.wait()
+        return await asyncio.to_thread(app.ensure_sync(loop))
+
+    async def main() -> None:
+        is_over = asyncio.Event()
+        tasks: list[asyncio.Task[object]] = []
+
+        @app.get("/")
+        async def view() -> str:
+            with app.app_context():
+                tasks.append(asyncio.create_task(later(is_over)))
+            return ""
+
+        await ask_loop()
+        is_over.set()
+        assert await tasks[0] is asyncio.get_running_loop()
+
+    run(main())
+
+
 class _Kept:
     """Something to be kept alive."""
 

@@ -150,7 +150,12 @@ class AppContext:
         token = _push_ctx(self)
         self._pushes = (token, self._pushes)
         self._app_ctx = self
-        self._see(token.old_value)
+        outer: Any = token.old_value
+        self._see(outer)
+        # A task may outlive this context, and has nothing else then to find the loop by.
+        loop = None if outer is _MISSING else outer._loop
+        if loop is not self._loop:
+            self._loop = loop
         if appcontext_pushed.receivers:
             appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
 
