@@ -148,7 +148,7 @@ class Arrival(ABC):
         return self._context()._pushes
 
     def __repr__(self) -> str:
-        return repr(self._context())
+        return object.__repr__(self) if self._token is None else repr(self._context())
 
     def _context(self) -> LoopContext:
         ctx = self._ctx
@@ -158,8 +158,8 @@ class Arrival(ABC):
             if self._token is not None:
                 ctx._pushes = (self._token, None)
                 ctx._app_ctx = ctx._request_ctx = ctx
-            # Another thread may have done the same.
-            ctx = self.__dict__.setdefault("_ctx", ctx)
+                # Another thread may have done the same.
+                ctx = self.__dict__.setdefault("_ctx", ctx)
         if _current_ctx(None) is self:  # type: ignore[comparison-overlap]
             _push_ctx(ctx)
         return ctx

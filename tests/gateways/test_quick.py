@@ -9,7 +9,7 @@ import asyncio
 import gc
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,19 +17,25 @@ import pytest
 
 from carboy import (
     Flask,
+    Response,
     abort,
+    after_this_request,
+    copy_current_request_context,
     current_app,
     g,
     has_request_context,
     json,
     request,
+    request_finished,
     session,
+    stream_with_context,
 )
-from carboy.ctx import RequestContext
-from carboy.globals import request_ctx
+from carboy.ctx import AppContext, RequestContext
+from carboy.globals import app_ctx, request_ctx
 from carboy.json.provider import DefaultJSONProvider
 
 from .conftest import Ask, run
+from .doubles import Request, ask_asgi
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +140,79 @@ def test_a_view_that_pops_and_pushes_its_context(app: Flask, ask_loop: Ask) -> N
 
     assert run(ask_loop("/1")).text == "True"
     assert run(ask_loop("/2")).text == "False"
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_client_that_leaves_a_response_of_pieces(
+    app: Flask, ask_loop: Ask, is_async: bool
+) -> None:
+    ended: list[str] = []
+
+    async def pieces() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "x"
+        finally:
+            ended.append("async")
+
+    def plain_pieces() -> Iterator[str]:
+        try:
+            while True:
+                yield "x"
+        finally:
+            ended.append("plain")
+
+    @app.get("/")
+    async def view() -> Response:
+        return Response(pieces() if is_async else plain_pieces())
+
+    request = Request("/")
+    request.on_piece = lambda number: request.leaves.set() if number == 3 else None
+    run(ask_loop(request))
+    assert ended == ["async" if is_async else "plain"]
+
+
+def test_a_response_of_pieces_that_would_end_the_server(app: Flask, ask_loop: Ask) -> None:
+    async def pieces() -> AsyncIterator[str]:
+        yield "x"
+        raise SystemExit
+
+    @app.get("/")
+    async def view() -> Response:
+        return Response(pieces())
+
+    with pytest.raises(RuntimeError, match="would end the server"):
+        run(ask_loop())
+
+
+def test_a_response_of_pieces_runs_everything_async_on_the_servers_loop(
+    app: Flask, ask_loop: Ask
+) -> None:
+    async def loop() -> object:
+        return asyncio.get_running_loop()
+
+    async def pieces() -> AsyncIterator[str]:
+        found = await asyncio.to_thread(app.ensure_sync(loop))
+        yield str(found is asyncio.get_running_loop())
+
+    @app.get("/")
+    async def view() -> Response:
+        return Response(pieces())
+
+    assert run(ask_loop()).text == "True"
+
+
+def test_a_response_of_pieces_that_uses_the_request(app: Flask, ask_loop: Ask) -> None:
+    async def pieces() -> AsyncIterator[str]:
+        yield request.path
+        yield g.name
+
+    @app.get("/page")
+    async def view() -> Response:
+        g.name = "!"
+        return Response(stream_with_context(pieces()))
+
+    assert run(ask_loop("/page")).text == "/page!"
 
 
 def test_names_of_headers_are_in_small_letters(app: Flask, ask_loop: Ask) -> None:
@@ -247,6 +326,349 @@ def test_a_task_that_outlives_its_application_context(app: Flask, ask_loop: Ask)
         assert await tasks[0] is asyncio.get_running_loop()
 
     run(main())
+
+
+def test_child_tasks_share_the_context(app: Flask, ask_loop: Ask) -> None:
+    async def child(name: str) -> str:
+        await asyncio.sleep(0)
+        setattr(g, name, request.path)
+        return name
+
+    @app.get("/page")
+    async def view() -> str:
+        await asyncio.gather(child("a"), child("b"))
+        return str(sorted(g))
+
+    assert run(ask_loop("/page")).text == "['a', 'b']"
+
+
+def test_threads_share_the_context(app: Flask, ask_loop: Ask) -> None:
+    @app.get("/")
+    async def view() -> str:
+        found = [asyncio.to_thread(_context) for _ in range(8)]
+        return str(len({id(ctx) for ctx in await asyncio.gather(*found)}))
+
+    assert run(ask_loop()).text == "1"
+
+
+@pytest.mark.parametrize("user", ["nobody", "view", "task", "both"])
+def test_a_task_that_outlives_its_request(app: Flask, ask_loop: Ask, user: str) -> None:
+    seen: list[object] = []
+
+    async def later(is_over: asyncio.Event) -> None:
+        if user in {"task", "both"}:
+            seen.append(request.path)
+        await is_over.wait()
+        seen.append(has_request_context())
+        seen.append(current_app.name)
+        with app.test_request_context("/other"):
+            seen.append(request.path)
+        seen.append(has_request_context())
+
+    async def main() -> None:
+        is_over = asyncio.Event()
+        tasks: list[asyncio.Task[None]] = []
+
+        @app.get("/page")
+        async def view() -> str:
+            if user in {"view", "both"}:
+                assert request.path == "/page"
+            tasks.append(asyncio.create_task(later(is_over)))
+            await asyncio.sleep(0)
+            return "first"
+
+        assert (await ask_loop("/page")).text == "first"
+        is_over.set()
+        await tasks[0]
+
+    run(main())
+    assert seen[-4:] == [False, app.name, "/other", False]
+
+
+def test_a_task_that_outlives_its_request_leaves_nothing(app: Flask, ask_loop: Ask) -> None:
+    seen: list[weakref.ref[Any]] = []
+
+    async def later(is_over: asyncio.Event) -> None:
+        await is_over.wait()
+        assert not has_request_context()
+
+    async def main() -> None:
+        is_over = asyncio.Event()
+        tasks: list[asyncio.Task[None]] = []
+
+        @app.get("/")
+        async def view() -> str:
+            tasks.append(asyncio.create_task(later(is_over)))
+            seen.append(weakref.ref(asyncio.current_task()))  # type: ignore[arg-type]
+            return ""
+
+        await asyncio.create_task(ask_loop())
+        is_over.set()
+        await tasks.pop()
+
+    with _without_collector():
+        run(main())
+        assert _are_gone(seen)
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+def test_contexts_within_a_request(app: Flask, ask_loop: Ask, is_used: bool) -> None:
+    other = Flask("other")
+
+    @app.get("/page")
+    async def view() -> str:
+        seen = [request.path] if is_used else []
+        with app.app_context():
+            seen.append(f"{app_ctx._get_current_object().__class__ is AppContext}")  # type: ignore[attr-defined]
+        with other.app_context():
+            seen.append(current_app.name)
+        with app.test_request_context("/other"):
+            seen.append(request.path)
+        return " ".join([*seen, current_app.name, request.path])
+
+    expected = f"True other /other {app.name} /page"
+    assert run(ask_loop("/page")).text == ("/page " if is_used else "") + expected
+
+
+def test_a_context_that_is_left_pushed(app: Flask, ask_loop: Ask) -> None:
+    @app.get("/")
+    async def view() -> str:
+        app.app_context().push()
+        return ""
+
+    with pytest.raises(AssertionError, match="Popped wrong request context"):
+        run(ask_loop())
+
+
+def test_a_client_of_the_same_application(app: Flask, ask_loop: Ask) -> None:
+    @app.get("/inner")
+    async def inner() -> str:
+        return request.path
+
+    @app.get("/outer")
+    async def outer() -> str:
+        answer = await asyncio.to_thread(app.test_client().get, "/inner")
+        return answer.text + request.path
+
+    assert run(ask_loop("/outer")).text == "/inner/outer"
+
+
+def test_an_application_called_by_a_view_of_another(app: Flask, ask_loop: Ask) -> None:
+    other = Flask("other")
+    other.get("/")(_name)
+
+    @app.get("/")
+    async def view() -> str:
+        answers = [await ask_asgi(other.asgi, Request()) for _ in range(3)]
+        return " ".join([*(answer.text for answer in answers), current_app.name])
+
+    assert run(ask_loop()).text == f"other other other {app.name}"
+
+
+def test_a_copied_context(app: Flask, ask_loop: Ask) -> None:
+    @app.get("/page")
+    async def view() -> str:
+        return await asyncio.to_thread(copy_current_request_context(lambda: request.path))
+
+    assert run(ask_loop("/page")).text == "/page"
+
+
+def test_functions_in_threads_lead_to_the_servers_loop(app: Flask, ask_loop: Ask) -> None:
+    async def loop() -> object:
+        return asyncio.get_running_loop()
+
+    @app.get("/")
+    async def view() -> str:
+        find = app.ensure_sync(loop)
+        found = [await asyncio.to_thread(find)]
+        found.append(await asyncio.to_thread(copy_current_request_context(find)))
+        with app.app_context(), Flask("other").test_request_context():
+            found.append(await asyncio.to_thread(find))
+        return str({one is asyncio.get_running_loop() for one in found})
+
+    assert run(ask_loop()).text == "{True}"
+
+
+def test_a_context_goes_with_its_request(app: Flask, ask_loop: Ask) -> None:
+    seen: list[weakref.ref[Any]] = []
+
+    @app.get("/<user>")
+    async def view(user: str) -> Any:
+        seen.append(weakref.ref(_context()))
+        if user == "task":
+            await asyncio.gather(_path(), _path())
+        elif user == "thread":
+            await asyncio.to_thread(lambda: request.path)
+        elif user == "session":
+            session["name"] = "Ada"
+        return {"json": {}, "response": Response()}.get(user, "")
+
+    with _without_collector():
+        for user in ["nobody", "task", "thread", "session", "json", "response"]:
+            run(ask_loop(f"/{user}"))
+            assert _are_gone(seen), user
+
+
+# What others do meanwhile
+
+
+def test_hooks_that_are_registered_meanwhile(app: Flask, ask_loop: Ask) -> None:
+    called: list[str] = []
+
+    @app.get("/")
+    async def view() -> str:
+        def after(response: Response) -> Response:
+            called.append("after")
+            return response
+
+        app.after_request_funcs.setdefault(None, []).append(after)
+        app.teardown_request_funcs.setdefault(None, []).append(lambda e: called.append("request"))
+        app.teardown_appcontext_funcs.append(lambda e: called.append("application"))
+        return ""
+
+    run(ask_loop())
+    assert called == ["after", "request", "application"]
+
+
+def test_a_function_for_this_request_only(app: Flask, ask_loop: Ask) -> None:
+    @app.get("/<int:status>")
+    async def view(status: int) -> str:
+        @after_this_request
+        async def change(response: Response) -> Response:
+            response.status_code = status
+            return response
+
+        return ""
+
+    assert run(ask_loop("/201")).status == 201
+
+
+def test_a_receiver_that_is_connected_meanwhile(app: Flask, ask_loop: Ask) -> None:
+    sent: list[str] = []
+
+    def receive(sender: Flask, response: Response, **more: object) -> None:
+        sent.append(response.get_data(as_text=True))
+
+    @app.get("/")
+    async def view() -> str:
+        request_finished.connect(receive, app)
+        return "text"
+
+    try:
+        run(ask_loop())
+    finally:
+        request_finished.disconnect(receive, app)
+    assert sent == ["text"]
+
+
+def test_attributes_that_are_set_meanwhile(app: Flask, ask_loop: Ask) -> None:
+    class Other(Response):
+        default_mimetype = "text/plain"
+
+    @app.get("/")
+    async def view() -> str:
+        await asyncio.sleep(0.01)
+        return ""
+
+    async def main() -> None:
+        asking = asyncio.create_task(ask_loop())
+        await asyncio.sleep(0)
+        app.response_class = Other
+        await asking
+        assert (await ask_loop())["content-type"] == "text/plain; charset=utf-8"
+
+    run(main())
+
+
+def test_a_view_in_the_place_of_another(app: Flask, ask_loop: Ask) -> None:
+    async def other() -> str:
+        return "other"
+
+    app.add_url_rule("/", "page", _text)
+    assert run(ask_loop()).text == "text"
+    app.view_functions["page"] = other
+    assert run(ask_loop()).text == "other"
+    app.view_functions["page"] = lambda: "plain"
+    assert run(ask_loop()).text == "plain"
+    del app.view_functions["page"]
+    assert run(ask_loop()).status == 500
+
+
+def test_trusted_hosts_that_are_set_later(app: Flask, ask_loop: Ask) -> None:
+    app.get("/")(_text)
+    fields = [("host", "localhost")]
+    assert run(ask_loop(fields=fields)).status == 200
+    app.config["TRUSTED_HOSTS"] = ["example.org"]
+    assert run(ask_loop(fields=fields)).status == 400
+
+
+# Clients that leave, and tasks that are cancelled
+
+
+@pytest.mark.parametrize("seconds", [0, 0.03, 0.08, 0.14])
+@pytest.mark.parametrize("does", ["raises", "answers", "fails"])
+def test_a_client_that_leaves(app: Flask, ask_loop: Ask, does: str, seconds: float) -> None:
+    ended: list[bool] = []
+
+    @app.get("/")
+    async def view() -> str:
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            ended.append(has_request_context())
+            if does == "raises":
+                raise
+            if does == "fails":
+                raise ValueError from None
+        return ""
+
+    async def main() -> None:
+        request = Request()
+        asyncio.get_running_loop().call_later(seconds, request.leaves.set)
+        assert (await ask_loop(request)).status is None
+        task = asyncio.current_task()
+        assert task is not None
+        assert not task.cancelling()
+
+    run(main())
+    assert ended == [True]
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.14])
+def test_a_request_whose_task_is_cancelled(app: Flask, ask_loop: Ask, seconds: float) -> None:
+    told: list[object] = []
+
+    @app.teardown_request
+    async def tell(e: BaseException | None) -> None:
+        told.append(type(e))
+
+    @app.get("/")
+    async def view() -> None:
+        await asyncio.sleep(10)
+
+    async def main() -> None:
+        asking = asyncio.create_task(ask_loop())
+        await asyncio.sleep(seconds)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    run(main())
+    assert told == [asyncio.CancelledError]
+
+
+def test_loops_one_after_the_other_and_within_each_other(app: Flask, ask_loop: Ask) -> None:
+    @app.get("/<int:depth>")
+    async def view(depth: int) -> str:
+        if not depth:
+            return "0"
+        # Without the context of this request.
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(None, run, ask_loop(f"/{depth - 1}"))
+        return f"{answer.text} {depth}"
+
+    for _ in range(2):
+        assert run(ask_loop("/3")).text == "0 1 2 3"
 
 
 class _Kept:
