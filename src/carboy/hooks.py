@@ -1,6 +1,7 @@
 """The registries of hooks: what an application and its blueprints want called around a request.
 
-Lives here: ``Hooks``, which is such a registry, and the choice of those that concern an endpoint.
+Lives here: ``Hooks``, which is such a registry, the choice of those that concern an endpoint, and a
+mark of the last change to any of them.
 Must not know: what a hook does, or when it is called.
 
 How it works: a registry is a public dictionary of lists, as programs and extensions know it. Which
@@ -27,6 +28,24 @@ BothWays: TypeAlias = tuple[tuple[list[F], ...], tuple[list[F], ...]]
 _MAX_KEPT: Final = 4096
 
 
+class Changes:
+    """Changes to registries and to who listens to signals, in the whole process.
+
+    Whoever has looked at many of them need not look again as long as the mark is the same.
+    """
+
+    __slots__ = ("mark",)
+
+    #: Another object after each change, which no two threads can make the same.
+    mark: object
+
+    def __init__(self) -> None:
+        self.mark = object()
+
+
+changes: Final = Changes()
+
+
 class Hooks(defaultdict[Owner, list[F]]):
     """A registry: lists of functions by their owner, made when first asked for."""
 
@@ -48,13 +67,17 @@ class Hooks(defaultdict[Owner, list[F]]):
             found[endpoint] = lists
         return lists
 
+    def _changed(self) -> None:
+        self.found = {}
+        changes.mark = object()
+
     def __setitem__(self, owner: Owner, functions: list[F]) -> None:
         super().__setitem__(owner, functions)
-        self.found = {}
+        self._changed()
 
     def __delitem__(self, owner: Owner) -> None:
         super().__delitem__(owner)
-        self.found = {}
+        self._changed()
 
     def __ior__(self, other: Any) -> Hooks[F]:  # type: ignore[override, misc]
         self.update(other)
@@ -63,30 +86,30 @@ class Hooks(defaultdict[Owner, list[F]]):
     def setdefault(self, owner: Owner, default: Any = None) -> Any:
         """The list of *owner*, set to *default* first when there is none."""
         functions = super().setdefault(owner, default)
-        self.found = {}
+        self._changed()
         return functions
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Take over the lists of another dictionary."""
         super().update(*args, **kwargs)
-        self.found = {}
+        self._changed()
 
     def pop(self, *args: Any) -> Any:
         """Remove and return the list of an owner."""
         functions = super().pop(*args)
-        self.found = {}
+        self._changed()
         return functions
 
     def popitem(self) -> tuple[Owner, list[F]]:
         """Remove and return the owner that came last, and its list."""
         item = super().popitem()
-        self.found = {}
+        self._changed()
         return item
 
     def clear(self) -> None:
         """Remove all lists."""
         super().clear()
-        self.found = {}
+        self._changed()
 
 
 # What programs show of it.

@@ -93,6 +93,7 @@ class _Short:
         "lazy_sessions",
         "of_text",
         "quick_views",
+        "quiet_at",
         "view_functions",
         "wrapped",
     )
@@ -123,6 +124,8 @@ class _Short:
         self.hosts: set[str | None] = set()
         #: The same as servers with a loop have them.
         self.hosts_on_loops: set[str | bytes | None] = set()
+        #: The mark at which no hook and no receiver of a signal had a say in a request.
+        self.quiet_at: object = None
         #: Views that were found to be ``async def``, if they can be all that answers on a loop.
         self.quick_views: set[object] = set()
 

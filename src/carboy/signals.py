@@ -7,43 +7,71 @@ first, so that a signal nobody listens to costs one truth test.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from blinker import Namespace
+import blinker
+from blinker import ANY, Namespace
 
 from . import old_names
+from .hooks import changes
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class NamedSignal(blinker.NamedSignal):
+    """A signal that leaves a mark when it gets a receiver."""
+
+    def connect(self, receiver: F, sender: Any = ANY, weak: bool = True) -> F:
+        """Have *receiver* called when *sender* sends the signal.
+
+        :param receiver: takes the sender and what is sent with it
+        :param sender: any by default
+        :param weak: until nobody else holds *receiver*
+        """
+        try:
+            return super().connect(receiver, sender, weak)
+        finally:
+            changes.mark = object()
+
 
 _signals = Namespace()
 
-template_rendered = _signals.signal("template-rendered")
+
+def _signal(name: str) -> NamedSignal:
+    signal = _signals[name] = NamedSignal(name)
+    return signal
+
+
+template_rendered = _signal("template-rendered")
 """A template was rendered; receives ``template`` and ``context``."""
 
-before_render_template = _signals.signal("before-render-template")
+before_render_template = _signal("before-render-template")
 """A template is about to be rendered; receives ``template`` and ``context``."""
 
-request_started = _signals.signal("request-started")
+request_started = _signal("request-started")
 """The request context is pushed and nothing of the request has been handled yet."""
 
-request_finished = _signals.signal("request-finished")
+request_finished = _signal("request-finished")
 """The response is ready to be sent; receives ``response``."""
 
-request_tearing_down = _signals.signal("request-tearing-down")
+request_tearing_down = _signal("request-tearing-down")
 """The request context is being torn down; receives ``exc``, an exception or ``None``."""
 
-got_request_exception = _signals.signal("got-request-exception")
+got_request_exception = _signal("got-request-exception")
 """An exception that no handler took is about to become an error page; receives
 ``exception``."""
 
-appcontext_tearing_down = _signals.signal("appcontext-tearing-down")
+appcontext_tearing_down = _signal("appcontext-tearing-down")
 """The application context is being torn down; receives ``exc``, an exception or ``None``."""
 
-appcontext_pushed = _signals.signal("appcontext-pushed")
+appcontext_pushed = _signal("appcontext-pushed")
 """An application context was pushed."""
 
-appcontext_popped = _signals.signal("appcontext-popped")
+appcontext_popped = _signal("appcontext-popped")
 """An application context was popped."""
 
-message_flashed = _signals.signal("message-flashed")
+message_flashed = _signal("message-flashed")
 """A message was flashed; receives ``message`` and ``category``."""
 
 

@@ -20,6 +20,9 @@ from carboy import (
     Response,
     abort,
     after_this_request,
+    appcontext_popped,
+    appcontext_pushed,
+    appcontext_tearing_down,
     copy_current_request_context,
     current_app,
     g,
@@ -27,6 +30,8 @@ from carboy import (
     json,
     request,
     request_finished,
+    request_started,
+    request_tearing_down,
     session,
     stream_with_context,
 )
@@ -559,6 +564,114 @@ def test_a_receiver_that_is_connected_meanwhile(app: Flask, ask_loop: Ask) -> No
     finally:
         request_finished.disconnect(receive, app)
     assert sent == ["text"]
+
+
+def _assigned(registry: dict[Any, Any], hook: Callable[..., Any]) -> None:
+    registry[None] = [hook]
+
+
+def _appended(registry: dict[Any, Any], hook: Callable[..., Any]) -> None:
+    registry[None].append(hook)
+
+
+def _defaulted(registry: dict[Any, Any], hook: Callable[..., Any]) -> None:
+    registry.setdefault(None, []).append(hook)
+
+
+def _updated(registry: dict[Any, Any], hook: Callable[..., Any]) -> None:
+    registry.update({None: [hook]})
+
+
+def _merged(registry: dict[Any, Any], hook: Callable[..., Any]) -> None:
+    registry |= {None: [hook]}
+
+
+@pytest.mark.parametrize("put", [_assigned, _appended, _defaulted, _updated, _merged])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "before_request_funcs",
+        "url_value_preprocessors",
+        "after_request_funcs",
+        "teardown_request_funcs",
+    ],
+)
+def test_a_hook_that_is_put_into_a_registry_between_requests(
+    app: Flask, ask_loop: Ask, name: str, put: Callable[..., Any]
+) -> None:
+    called: list[str] = []
+
+    def hook(*args: Any) -> Any:
+        called.append(name)
+        return args[0] if name == "after_request_funcs" else None
+
+    app.get("/")(_text)
+    run(ask_loop())
+    assert called == []
+    put(getattr(app, name), hook)
+    run(ask_loop())
+    run(ask_loop())
+    assert called == [name, name]
+    getattr(app, name).clear()
+    run(ask_loop())
+    assert called == [name, name]
+
+
+def test_a_plain_dictionary_in_the_place_of_a_registry(app: Flask, ask_loop: Ask) -> None:
+    called: list[int] = []
+    app.get("/")(_text)
+    app.before_request_funcs = {}
+    run(ask_loop())
+    run(ask_loop())
+    app.before_request_funcs[None] = [lambda: called.append(1)]
+    run(ask_loop())
+    assert called == [1]
+
+
+def test_a_function_for_the_end_of_the_context_between_requests(app: Flask, ask_loop: Ask) -> None:
+    called: list[object] = []
+    app.get("/")(_text)
+    run(ask_loop())
+    app.teardown_appcontext_funcs.append(called.append)
+    run(ask_loop())
+    assert called == [None]
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [
+        request_started,
+        request_finished,
+        request_tearing_down,
+        appcontext_pushed,
+        appcontext_popped,
+        appcontext_tearing_down,
+    ],
+)
+@pytest.mark.parametrize("way", ["connect", "connect_via", "connected_to"])
+def test_a_receiver_that_is_connected_between_requests(
+    app: Flask, ask_loop: Ask, signal: Any, way: str
+) -> None:
+    called: list[object] = []
+
+    def receive(sender: object, **more: object) -> None:
+        called.append(sender)
+
+    app.get("/")(_text)
+    run(ask_loop())
+    if way == "connected_to":
+        with signal.connected_to(receive, app):
+            run(ask_loop())
+    else:
+        if way == "connect":
+            signal.connect(receive, app)
+        else:
+            signal.connect_via(app)(receive)
+        run(ask_loop())
+        signal.disconnect(receive)
+    assert called == [app]
+    run(ask_loop())
+    assert called == [app]
 
 
 def test_attributes_that_are_set_meanwhile(app: Flask, ask_loop: Ask) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ..websocket_driver import serve
@@ -74,7 +73,11 @@ def asgi(app: Flask) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, Non
             response = finish(app, short, exchange, rv)
             if type(response) is tuple:
                 content_type, body, more = response
-                fields = [*_head(content_type, len(body))]
+                length = len(body)
+                fields = [
+                    _types.get(content_type) or _type(content_type),
+                    _lengths.get(length) or _length(length),
+                ]
                 if more:
                     fields += _encoded((name.lower(), value) for name, value in more)
                 await send({"type": "http.response.start", "status": 200, "headers": fields})
@@ -278,13 +281,23 @@ class _WebSocket:
             raise WebSocketClosed(ABNORMAL) from e
 
 
-@lru_cache(maxsize=1024)
-def _head(content_type: tuple[str, str], length: int) -> tuple[tuple[bytes, bytes], ...]:
-    """The headers of an answer, which takes longer to encode than all others to look up."""
-    return (
-        (b"content-type", content_type[1].encode("latin-1")),
-        (b"content-length", b"%d" % length),
-    )
+#: Headers in bytes, which take ten times as long to encode as to look up.
+_types: Final[dict[tuple[str, str], tuple[bytes, bytes]]] = {}
+_lengths: Final[dict[int, tuple[bytes, bytes]]] = {}
+
+
+def _type(field: tuple[str, str]) -> tuple[bytes, bytes]:
+    encoded = b"content-type", field[1].encode("latin-1")
+    if len(_types) < 256:
+        _types[field] = encoded
+    return encoded
+
+
+def _length(length: int) -> tuple[bytes, bytes]:
+    encoded = b"content-length", b"%d" % length
+    if length < 4096:
+        _lengths[length] = encoded
+    return encoded
 
 
 def _start(status: int, fields: Fields) -> Message:

@@ -22,6 +22,7 @@ from .. import driver
 from ..async_driver import LoopContext, complete
 from ..ctx import _MISSING
 from ..globals import _current_ctx, _pop_ctx, _push_ctx
+from ..hooks import Hooks, changes
 from ..sessions import must_save_unopened
 from ..signals import (
     appcontext_popped,
@@ -43,6 +44,15 @@ if TYPE_CHECKING:
 #: ``HEAD`` and ``OPTIONS`` are answered in ways of their own.
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
+_SIGNALS: Final = (
+    request_started,
+    request_finished,
+    request_tearing_down,
+    appcontext_pushed,
+    appcontext_popped,
+    appcontext_tearing_down,
+)
+
 _running_loop: Final = asyncio.get_running_loop
 
 
@@ -57,11 +67,7 @@ def begin(app: Flask, short: _Short, exchange: Exchange) -> Coroutine[Any, Any, 
             not exchange.is_bare
             or exchange.host not in short.hosts_on_loops
             or exchange.method not in _METHODS
-            or app.before_request_funcs
-            or app.url_value_preprocessors
-            or request_started.receivers
-            or appcontext_pushed.receivers
-            or appcontext_popped.receivers
+            or (short.quiet_at is not changes.mark and not _is_quiet(app, short))
             or app.url_map.has_own_converters
             or app.config["TRUSTED_HOSTS"] is not None
         ):
@@ -114,13 +120,8 @@ def finish(app: Flask, short: _Short, exchange: Exchange, rv: Any) -> Response |
     if (
         app._short is not short
         or (kind is not str and kind is not dict and kind is not list and kind is not Response)
-        or app.after_request_funcs
-        or app.teardown_request_funcs
+        or (short.quiet_at is not changes.mark and not _is_quiet(app, short))
         or app.teardown_appcontext_funcs
-        or request_finished.receivers
-        or request_tearing_down.receivers
-        or appcontext_tearing_down.receivers
-        or appcontext_popped.receivers
     ):
         return None
     ctx = exchange._ctx
@@ -184,6 +185,25 @@ def finish(app: Flask, short: _Short, exchange: Exchange, rv: Any) -> Response |
 def _is_over(ctx: LoopContext, response: Response | Ready) -> bool:
     """Whether nothing is to be done for *ctx* but to send *response*."""
     return ctx._background is None and (ctx._session is None or type(response) is tuple)
+
+
+def _is_quiet(app: Flask, short: _Short) -> bool:
+    """Whether no hook of *app* and no receiver of a signal has a say in a request; and keep that.
+
+    To ask them all for each request would be a tenth of it.
+    """
+    mark = changes.mark
+    registries = (
+        app.before_request_funcs,
+        app.url_value_preprocessors,
+        app.after_request_funcs,
+        app.teardown_request_funcs,
+    )
+    if any(registries) or any(signal.receivers for signal in _SIGNALS):
+        return False
+    if all(type(registry) is Hooks for registry in registries):
+        short.quiet_at = mark
+    return True
 
 
 async def _raise(e: Exception) -> NoReturn:

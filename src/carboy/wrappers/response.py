@@ -343,7 +343,8 @@ def send_ready(
     """Send *ready*, as a WSGI application does."""
     try:
         (name, content_type), body, more = ready
-        fields = [(name, content_type), ("Content-Length", str(len(body)))]
+        length = len(body)
+        fields = [(name, content_type), _length_fields.get(length) or _length_field(length)]
         if more:
             fields += more
     except (TypeError, ValueError):
