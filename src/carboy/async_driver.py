@@ -77,6 +77,10 @@ class LoopContext(RequestContext):
         return self
 
     @property
+    def _has_cookies(self) -> bool:
+        return self.asked.has_cookies
+
+    @property
     def environ(self) -> WSGIEnvironment:
         """The WSGI environment of the request."""
         if self._environ is None:
@@ -344,7 +348,10 @@ async def _process(app: Flask, ctx: RequestContext, response: Response) -> Respo
         return await _plain(app, ctx, driver.process, app, ctx, response)
     for hook in hooks:
         response = await hook(response)
-    if type(app.session_interface) is SecureCookieSessionInterface:
+    if ctx._session is None and not ctx._has_cookies and app._has_lazy_sessions:
+        # Without a cookie there is no session but one that somebody asked for.
+        pass
+    elif type(app.session_interface) is SecureCookieSessionInterface:
         driver.save_session(app, ctx, response)
     else:
         await _plain(app, ctx, driver.save_session, app, ctx, response)

@@ -176,6 +176,10 @@ class RequestContext(AppContext):
     def session(self, value: SessionMixin) -> None:
         self._session = value
 
+    @property
+    def _has_cookies(self) -> bool:
+        return "HTTP_COOKIE" in self.environ
+
     def _open_session(self) -> SessionMixin:
         interface = self.app.session_interface
         session = interface.open_session(self.app, self.request)

@@ -284,7 +284,7 @@ async def deliver(app: Flask, exchange: Exchange, response: Response | Ready) ->
     """Send *response*, whose context has ended; return also if the client has left."""
     try:
         # A hook may have returned something else.
-        if isinstance(response, (tuple, Response)) and (
+        if (type(response) is tuple or isinstance(response, Response)) and (
             whole := at_hand(response, exchange.method)
         ):
             if (sending := exchange.send_whole(*whole)) is not None:

@@ -255,27 +255,35 @@ class Response(werkzeug.wrappers.Response):
         return super().__call__(environ, start_response)
 
     def _at_hand(self, method: str) -> tuple[int, list[tuple[str, str]], bytes] | None:
-        """What ``__call__`` comes to for a body of one piece and headers that nobody has used.
+        """What ``__call__`` comes to for a body of one piece.
 
         :param method: the request's method
         :returns: the status, the headers with their names in small letters, and the body;
             ``None`` for any other response
         """
-        fields = self._fields
+        pieces = self.response
         status = self._status_code
         if (
-            fields is None
-            or len(fields) != 2
+            type(pieces) is not list
+            or len(pieces) != 1
+            or type(body := pieces[0]) is not bytes
             or status in _WITHOUT_BODY
             or method == "HEAD"
             or self._on_close
+            or not (type(self) in _stock_classes or self._is_stock())
         ):
             return None
-        pieces = self.response
-        if type(pieces) is not list or len(pieces) != 1 or type(body := pieces[0]) is not bytes:
+        fields = self._fields
+        if fields is None:
+            fields = self._final_headers(len(body))
+            if fields is None:
+                return None
+        elif len(fields) == 2:
+            (_, kind), (_, length) = fields
+            return status, [("content-type", kind), ("content-length", length)], body
+        elif self.autocorrect_location_header:
             return None
-        (_, kind), (_, length) = fields
-        return status, [("content-type", kind), ("content-length", length)], body
+        return status, [(name.lower(), value) for name, value in fields], body
 
     @classmethod
     def _is_stock(cls) -> bool:
