@@ -8,7 +8,7 @@ Must not know: what runs.
 How it works: under a server that knows no ``await``, coroutines run on one loop for the process,
 in a thread of its own; as it lives on between requests, so do the connection pools and clients
 that views keep. Under a server with a loop they run on the server's: the context in which a plain
-function runs in a worker thread says whose thread it is.
+function runs in a worker thread says whose thread it is, or the context of the request does.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
-from contextvars import Context, ContextVar, Token, copy_context
+from contextvars import Context, ContextVar, copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from .globals import _current_ctx
@@ -39,7 +39,6 @@ _waiting_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar(
     "carboy.waiting_loop", default=None
 )
 _MISSING = object()
-_NOTHING: Final = Token.MISSING
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -197,11 +196,8 @@ _ways_back: WeakKeyDictionary[asyncio.AbstractEventLoop, _WayBack] = WeakKeyDict
 def waiting_loop() -> asyncio.AbstractEventLoop | None:
     """The server's loop, where it has one and this is called on behalf of a request."""
     loop = _waiting_loop.get()
-    ctx = None if loop is not None else _current_ctx(None)
-    while ctx is not None and (loop := ctx._loop) is None:
-        # What it was pushed upon.
-        outer: Any = None if ctx._pushes is None else ctx._pushes[0].old_value
-        ctx = None if outer is _NOTHING else outer
+    if loop is None and (ctx := _current_ctx(None)) is not None:
+        loop = ctx._loop
     return loop
 
 

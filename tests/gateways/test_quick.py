@@ -308,7 +308,8 @@ def test_a_hook_that_returns_a_tuple(app: Flask, ask_loop: Ask, given: Any) -> N
 # Contexts, tasks and threads
 
 
-def test_a_task_that_outlives_its_application_context(app: Flask, ask_loop: Ask) -> None:
+@pytest.mark.parametrize("within", ["app_context", "test_request_context"])
+def test_a_task_that_outlives_a_context(app: Flask, ask_loop: Ask, within: str) -> None:
     async def loop() -> object:
         return asyncio.get_running_loop()
 
@@ -322,7 +323,7 @@ def test_a_task_that_outlives_its_application_context(app: Flask, ask_loop: Ask)
 
         @app.get("/")
         async def view() -> str:
-            with app.app_context():
+            with getattr(app, within)():
                 tasks.append(asyncio.create_task(later(is_over)))
             return ""
 

@@ -150,12 +150,8 @@ class AppContext:
         token = _push_ctx(self)
         self._pushes = (token, self._pushes)
         self._app_ctx = self
-        outer: Any = token.old_value
-        self._see(outer)
-        # A task may outlive this context, and has nothing else then to find the loop by.
-        loop = None if outer is _MISSING else outer._loop
-        if loop is not self._loop:
-            self._loop = loop
+        self._see(token.old_value)
+        self._find_loop(token.old_value)
         if appcontext_pushed.receivers:
             appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
 
@@ -183,6 +179,13 @@ class AppContext:
     def _see(self, outer: Any) -> None:
         """Look past this context to the request that is active in *outer*."""
         self._request_ctx = None if outer is _MISSING else outer._request_ctx
+
+    def _find_loop(self, outer: Any) -> None:
+        """Belong to the loop that *outer* belongs to. A task may outlive this context, and has
+        nothing else then to find the loop by."""
+        loop = None if outer is _MISSING else outer._loop
+        if loop is not self._loop:
+            self._loop = loop
 
     def _is_last_pop(self) -> bool:
         if self._pushes is None:

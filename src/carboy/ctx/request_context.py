@@ -253,6 +253,7 @@ class RequestContext(AppContext):
         token = _push_ctx(self)
         self._pushes = (token, again)
         if again is None:
+            self._find_loop(token.old_value)
             self._settle(token.old_value)
 
     def _settle(self, outer: Any) -> None:
