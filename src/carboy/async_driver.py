@@ -1,6 +1,7 @@
 """Answer a request on an event loop: the stages of ``pipeline`` for an ``async def`` view.
 
-Lives here: the second driver of the pipeline's stages.
+Lives here: the second driver of the pipeline's stages; the context of a request that it answers,
+and what stands for that until it is asked for.
 Must not know: the stages themselves, which are the pipeline's; servers.
 
 How it works: what is plain, and may therefore wait for a database, runs in a worker thread, all

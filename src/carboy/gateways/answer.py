@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from types import FunctionType
@@ -78,40 +78,12 @@ _ASYNC: Final = Known(True, False)
 _ASYNC_STREAM: Final = Known(True, True)
 
 
-def answer(app: Flask, exchange: Exchange) -> Coroutine[Any, Any, None]:
+async def answer(app: Flask, exchange: Exchange) -> None:
     """Answer *exchange*; return when the answer has been sent, or the client has left.
 
     :raises Exception: what the application raises instead of answering
     """
-    short = app._short
-    if (
-        short is not None
-        and short.is_direct
-        and not exchange.may_have_body
-        and not appcontext_pushed.receivers
-        and not appcontext_popped.receivers
-        and not app.url_map.has_own_converters
-    ):
-        # What `_find_view()` comes to for most requests.
-        if exchange.no_page is not None:
-            return _on_loop(app, exchange, short, _ASYNC, None, None)
-        try:
-            found = short.find(exchange.path, exchange.method)
-        except HTTPException:
-            return _on_loop(app, exchange, short, _ASYNC, None, None)
-        if found is not None:
-            view = short.view_functions.get(found[0].endpoint)
-            if driver.is_async(view):
-                if short.lazy_sessions and type(view) is FunctionType:
-                    short.quick_views.add(view)
-                return _on_loop(app, exchange, short, _ASYNC, found, None)
-    return _with_body(app, exchange, *_find_view(app, exchange))
-
-
-async def _with_body(
-    app: Flask, exchange: Exchange, view: Known, found: tuple[Rule, dict[str, Any]] | None
-) -> None:
-    """Receive the body, if there is one, and then answer; in a thread what is not for the loop."""
+    view, found = _find_view(app, exchange)
     body: IO[bytes] | None = None
     try:
         if exchange.may_have_body:
@@ -154,8 +126,11 @@ def _find_view(app: Flask, exchange: Exchange) -> tuple[Known, tuple[Rule, dict[
         rule = app.url_map.find_rule(path, exchange.method)
     else:
         try:
-            found = app.url_map.find(path, exchange.method)
-        except HTTPException:
+            if exchange.no_page is None:
+                found = app.url_map.find(path, exchange.method)
+        except HTTPException as e:
+            exchange.no_page = e.with_traceback(None)
+        if exchange.no_page is not None:
             # No view is called. A debugger has pages that the map does not know.
             return (_ASYNC if app._debugger is None and _is_free(app) else _PLAIN), None
         rule = None if found is None else found[0]
@@ -168,6 +143,14 @@ def _find_view(app: Flask, exchange: Exchange) -> tuple[Known, tuple[Rule, dict[
     if view is None or (app._debugger is not None and app._debugger.answers(path)):
         return _PLAIN, None
     if driver.is_async(view):
+        short = app._short
+        if (
+            short is not None
+            and short.is_direct
+            and short.lazy_sessions
+            and type(view) is FunctionType
+        ):
+            short.quick_views.add(view)
         return (_ASYNC_STREAM if streams_body else _ASYNC), found
     is_class = hasattr(view, "view_class") and _awaits(view, exchange.method)
     return Known(is_class, streams_body, is_class), found

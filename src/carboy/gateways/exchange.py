@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
     from ..files import Span
+    from .answer import _Watches
 
 #: A body up to this many bytes is kept in memory, a longer one in a temporary file.
 SPOOL_SIZE: Final = 1024 * 1024
@@ -52,7 +53,7 @@ class Exchange(Arrival, ABC):
     is_bare: bool
 
     #: Where its client is watched.
-    watches: Any
+    watches: _Watches
 
     @property
     @abstractmethod

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .exchange import Exchange
 
 #: ``HEAD`` and ``OPTIONS`` are answered in ways of their own.
-_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_METHODS: Final = driver.METHODS_WITH_VIEWS - {"HEAD"}
 
 _SIGNALS: Final = (
     request_started,
