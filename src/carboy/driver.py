@@ -41,25 +41,11 @@ if TYPE_CHECKING:
     from .pipeline import Pipeline, _Short
     from .sessions import SessionMixin
 
-_context_of: Final = RequestContext._of
-
 #: The methods that are a view's own business.
 METHODS_WITH_VIEWS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 #: Hosts that were found valid and are not looked at again; more than this many are not kept.
 MAX_KNOWN_HOSTS: Final = 1000
-
-
-def open_request(app: Pipeline, environ: WSGIEnvironment) -> RequestContext:
-    """The context for :func:`respond`: what ``app.request_context(environ)`` returns.
-
-    :param environ: a WSGI environment
-    """
-    if app._short is None and app._the_short_way() is None:
-        return app.request_context(environ)
-    ctx = _context_of(app)  # type: ignore[arg-type]
-    ctx.environ = environ
-    return ctx
 
 
 def respond(app: Pipeline, ctx: RequestContext) -> Response | Ready:

@@ -7,15 +7,19 @@ Must not know: routes, hooks, sessions.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ..driver import conclude, open_request, respond
+from ..ctx import RequestContext
+from ..driver import conclude, respond
 from ..wrappers.response import Response, send_ready
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from ..pipeline import Pipeline
+
+
+_context_of: Final = RequestContext._of
 
 
 def wsgi_app(
@@ -29,7 +33,12 @@ def wsgi_app(
     :param start_response: called with the status line and the headers
     :returns: the parts of the body
     """
-    ctx = open_request(self, environ)
+    if self._short is None and self._the_short_way() is None:
+        ctx = self.request_context(environ)
+    else:
+        # What that comes to, with the request object made when it is first used.
+        ctx = _context_of(self)  # type: ignore[arg-type]
+        ctx.environ = environ
     try:
         response = respond(self, ctx)
         # To call an object leads Python out of its loop and back; to call a function does not.
