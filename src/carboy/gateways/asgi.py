@@ -317,7 +317,7 @@ def _environ(scope: Scope) -> dict[str, Any]:
         scope.get("method", "GET"),
         scope["path"],
         scope.get("query_string", b"").decode("latin-1"),
-        [(n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in scope["headers"]],
+        scope["headers"],
         scheme=scope.get("scheme", "http"),
         http_version=scope.get("http_version", "1.1"),
         root_path=scope.get("root_path", ""),

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterable
+from functools import lru_cache
 from io import SEEK_END, BufferedReader, BytesIO, RawIOBase
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, AnyStr, Final
 from urllib.parse import quote
 
 from werkzeug.exceptions import ClientDisconnected
@@ -115,7 +116,7 @@ def environ_of(
     method: str,
     path: str,
     query: str,
-    fields: Iterable[tuple[str, str]],
+    fields: Iterable[tuple[AnyStr, AnyStr]],
     *,
     scheme: str,
     http_version: str,
@@ -128,44 +129,55 @@ def environ_of(
 
     :param path: decoded, with the root path
     :param query: as it was sent
-    :param fields: the request's headers in their order, names in small letters
+    :param fields: the request's headers in their order
     :param raw_path: as it was sent, if that is known
     :param server: host and port that the server listens on, empty for a Unix socket
     :param client: address and port of the client, empty for a Unix socket
     """
-    path = below(root_path, path)
-    root_path = root_path.rstrip("/")
+    environ: WSGIEnvironment = _start(scheme, http_version, root_path, server).copy()
+    if root_path:
+        path = below(root_path, path)
     if raw_path is None:
-        raw_path = quote(root_path + path, safe="/!$&'()*+,;=:@~")
-    environ: WSGIEnvironment = {
-        "REQUEST_METHOD": method,
+        raw_path = quote(root_path.rstrip("/") + path, safe="/!$&'()*+,;=:@~")
+    environ["REQUEST_METHOD"] = method
+    environ["PATH_INFO"] = path if path.isascii() else latin1(path)
+    environ["QUERY_STRING"] = query
+    environ["RAW_URI"] = environ["REQUEST_URI"] = f"{raw_path}?{query}" if query else raw_path
+    environ["wsgi.input"] = BytesIO()
+    if client[0]:
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client
+    for name, value in fields:
+        try:
+            key = _keys[name]
+        except KeyError:
+            if (key := _key(name)) == "":
+                continue
+        text = value if isinstance(value, str) else value.decode("latin-1")
+        if key in environ:
+            text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
+        environ[key] = text
+    return environ
+
+
+@lru_cache(256)
+def _start(
+    scheme: str, http_version: str, root_path: str, server: tuple[str, str]
+) -> WSGIEnvironment:
+    """What the requests of many clients have in common."""
+    root_path = root_path.rstrip("/")
+    return {
         "SCRIPT_NAME": root_path if root_path.isascii() else latin1(root_path),
-        "PATH_INFO": path if path.isascii() else latin1(path),
-        "QUERY_STRING": query,
-        "RAW_URI": f"{raw_path}?{query}" if query else raw_path,
         "SERVER_NAME": server[0] or "localhost",
         "SERVER_PORT": server[1] or "80",
         "SERVER_PROTOCOL": "HTTP/1.0" if http_version == "1" else f"HTTP/{http_version}",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scheme,
-        "wsgi.input": BytesIO(),
         "wsgi.input_terminated": True,
         "wsgi.errors": _errors,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
-    environ["REQUEST_URI"] = environ["RAW_URI"]
-    if client[0]:
-        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client
-    for name, value in fields:
-        key = _keys.get(name) or _key(name)
-        if key is None:
-            continue
-        if key in environ:
-            value = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}"
-        environ[key] = value
-    return environ
 
 
 class _Errors:
@@ -179,15 +191,17 @@ class _Errors:
 
 _errors: Final = _Errors()
 
-#: The names of headers that were seen, and their keys in an environment.
-_keys: dict[str, str] = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+#: The names of headers that were seen, as servers have them, and their keys in an environment.
+_keys: Final[dict[str | bytes, str]] = {}
 
 
-def _key(name: str) -> str | None:
+def _key(name: str | bytes) -> str:
+    """The key for a header; empty if there is none for it."""
+    text = name if isinstance(name, str) else name.decode("latin-1")
     # "X_Forwarded_For" would pose as "X-Forwarded-For".
-    if "_" in name:
-        return None
-    key = name.upper().replace("-", "_")
+    if "_" in text:
+        return ""
+    key = text.upper().replace("-", "_")
     key = key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
     # Clients can make names without end.
     if len(_keys) < 1000:
