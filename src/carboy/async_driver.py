@@ -383,10 +383,11 @@ def conclude_quietly(app: Flask, ctx: RequestContext) -> bool:
     :returns: whether it is one
     """
     pushes = ctx._pushes
+    request = ctx._request
     if (
         pushes is None
         or ctx._error is not None
-        or ctx._request is not None
+        or (request is not None and request.__dict__.get("files"))
         or pushes[1] is not None
         or ctx._app_ctx is not ctx
         or _current_ctx() is not ctx
@@ -398,6 +399,8 @@ def conclude_quietly(app: Flask, ctx: RequestContext) -> bool:
         or appcontext_popped.receivers
     ):
         return False
+    if request is not None and (e := request.routing_exception) is not None:
+        e.__traceback__ = None
     _pop_ctx(pushes[0])
     ctx._forget()
     return True
@@ -419,7 +422,7 @@ async def conclude(app: Flask, ctx: RequestContext) -> None:
             await _teardown(app, ctx, error)
         request = ctx._request
         if request is not None:
-            if "files" in request.__dict__:
+            if request.__dict__.get("files"):
                 request.close()
             if (e := request.routing_exception) is not None:
                 e.__traceback__ = None

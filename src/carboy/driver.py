@@ -236,7 +236,7 @@ def conclude(app: Pipeline, ctx: RequestContext) -> None:
             teardown(app, ctx, None)
         request = ctx._request
         if request is not None:
-            if "files" in request.__dict__:
+            if request.__dict__.get("files"):
                 request.close()
             if (e := request.routing_exception) is not None:
                 # Its traceback leads to frames that hold the request, which holds it.

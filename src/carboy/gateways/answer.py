@@ -84,9 +84,9 @@ async def answer(app: Flask, exchange: Exchange) -> None:
     :raises Exception: what the application raises instead of answering
     """
     view, found = _find_view(app, exchange)
-    body: IO[bytes] | None = None
+    body = exchange.body
     try:
-        if exchange.may_have_body:
+        if body is None and exchange.may_have_body:
             environ = exchange.environ
             if view.streams_body:
                 environ["carboy.receive"] = exchange.receive
@@ -97,7 +97,8 @@ async def answer(app: Flask, exchange: Exchange) -> None:
         # It may have gone meanwhile: another request may have set an attribute.
         short = app._short or app._the_short_way()
         if view.is_async and short is not None:
-            await _on_loop(app, exchange, short, view, found, body)
+            ctx, responding = _on_loop(app, exchange, short, view, found, body)
+            await finished(app, exchange, ctx, responding)
             return
         unsent = await in_thread(app._threads, _InThread(app, exchange, exchange.environ).run)
         if unsent is not None:
@@ -187,14 +188,14 @@ def _awaits(view: Any, method: str) -> bool:
     return called is not None and driver.is_async(called)
 
 
-async def _on_loop(
+def _on_loop(
     app: Flask,
     exchange: Exchange,
     short: _Short,
     view: Known,
     found: tuple[Rule, dict[str, Any]] | None,
     body: IO[bytes] | None,
-) -> None:
+) -> tuple[async_driver.LoopContext, Awaitable[Response | Ready]]:
     loop = asyncio.get_running_loop()
     ctx = async_driver.LoopContext._for(app, exchange, loop)
     if view is not _ASYNC and view.is_class:
@@ -204,7 +205,7 @@ async def _on_loop(
         receive = partial(_receive_more, exchange, ctx, body)
     exchange.watches = watches_of(app, loop)
     exchange.watches.young[exchange] = _task_on(loop)
-    await finished(app, exchange, ctx, async_driver.respond(app, ctx, short, found, receive))
+    return ctx, async_driver.respond(app, ctx, short, found, receive)
 
 
 async def finished(

@@ -20,7 +20,7 @@ from ..wrappers.websocket import (
 )
 from .answer import answer, deliver
 from .exchange import ClientGone, Exchange, Fields, below, decoded, environ_of
-from .quick import begin, finish, go_on
+from .quick import begin, finish, go_on, take_body
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -62,6 +62,8 @@ def asgi(app: Flask) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, Non
             return
         exchange = _HTTP(scope, receive, send)
         # As over RSGI. What both could share would be one more coroutine: 3 % of a small view.
+        if not exchange.is_bare and not await take_body(app, exchange):
+            return
         short = app._short
         if short is None or (running := begin(app, short, exchange)) is None:
             await answer(app, exchange)
@@ -80,7 +82,7 @@ def asgi(app: Flask) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, Non
                     _lengths.get(length) or _length(length),
                 ]
                 if more:
-                    fields += _encoded((name.lower(), value) for name, value in more)
+                    fields += _encoded(more)
                 await send({"type": "http.response.start", "status": 200, "headers": fields})
                 await send({"type": "http.response.body", "body": body})
                 return
@@ -286,6 +288,9 @@ class _WebSocket:
 _types: Final[dict[tuple[str, str], tuple[bytes, bytes]]] = {}
 _lengths: Final[dict[int, tuple[bytes, bytes]]] = {}
 
+#: Names of headers, in small letters.
+_names: Final[dict[str, bytes]] = {}
+
 
 def _type(field: tuple[str, str]) -> tuple[bytes, bytes]:
     encoded = b"content-type", field[1].encode("latin-1")
@@ -306,7 +311,16 @@ def _start(status: int, fields: Fields) -> Message:
 
 
 def _encoded(fields: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
+    names = _names
+    return [(names.get(name) or _name(name), value.encode("latin-1")) for name, value in fields]
+
+
+def _name(name: str) -> bytes:
+    encoded = name.lower().encode("latin-1")
+    # An application can let its clients choose: remember a limited number.
+    if len(_names) < 256:
+        _names[name] = encoded
+    return encoded
 
 
 def _environ(scope: Scope) -> dict[str, Any]:

@@ -52,6 +52,8 @@ class Exchange(Arrival, ABC):
 
     #: Whether it ends with its headers: neither a body nor another protocol is to come.
     is_bare: bool
+    #: The body, as far as it was received before it was known who is to answer.
+    body: IO[bytes] | None = None
 
     #: Where its client is watched.
     watches: _Watches

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from werkzeug.exceptions import HTTPException
@@ -34,6 +35,7 @@ from ..signals import (
 )
 from ..wrappers.response import Ready, Response
 from .answer import _task_on, _Watches, finished, watches_of
+from .exchange import ClientGone, receive_body
 
 if TYPE_CHECKING:
     from ..app import Flask
@@ -54,6 +56,23 @@ _SIGNALS: Final = (
 )
 
 _running_loop: Final = asyncio.get_running_loop
+
+
+async def take_body(app: Flask, exchange: Exchange) -> bool:
+    """Receive the body of the request, unless there may be a view that wants to do so.
+
+    :returns: whether the client is still there
+    """
+    if app._short is not None and not app.url_map.streams_bodies and exchange.may_have_body:
+        try:
+            body = await receive_body(exchange, app.config["MAX_CONTENT_LENGTH"])
+        except ClientGone:
+            exchange.close()
+            return False
+        exchange.environ["wsgi.input"] = exchange.body = body
+        # Any other has to be closed.
+        exchange.is_bare = type(body) is BytesIO and not exchange.upgrades
+    return True
 
 
 def begin(app: Flask, short: _Short, exchange: Exchange) -> Coroutine[Any, Any, Any] | None:
@@ -142,7 +161,7 @@ def finish(app: Flask, short: _Short, exchange: Exchange, rv: Any) -> Response |
             or ctx._background is not None
             or (
                 request is not None
-                and ("files" in request.__dict__ or request.routing_exception is not None)
+                and (request.__dict__.get("files") or request.routing_exception is not None)
             )
         ):
             return None

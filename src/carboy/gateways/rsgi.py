@@ -21,7 +21,7 @@ from ..wrappers.websocket import (
 )
 from .answer import answer, deliver
 from .exchange import ClientGone, Exchange, Fields, decoded, environ_of, latin1
-from .quick import begin, finish, go_on
+from .quick import begin, finish, go_on, take_body
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -80,6 +80,8 @@ def rsgi(app: Flask, scope: Scope, protocol: Any) -> Coroutine[Any, Any, None]:
 
 async def _answer(app: Flask, scope: Scope, protocol: Any) -> None:
     exchange = _HTTP(scope, protocol)
+    if not exchange.is_bare and not await take_body(app, exchange):
+        return
     short = app._short
     if short is None or (running := begin(app, short, exchange)) is None:
         await answer(app, exchange)
@@ -91,7 +93,8 @@ async def _answer(app: Flask, scope: Scope, protocol: Any) -> None:
     else:
         response = finish(app, short, exchange, rv)
         if type(response) is tuple:
-            protocol.response_bytes(*at_hand(response, "GET"))  # type: ignore[misc]
+            status, fields, body = at_hand(response, "GET")  # type: ignore[misc]
+            protocol.response_bytes(status, _lower(fields) if len(fields) > 2 else fields, body)
             return
         if response is None:
             rest = go_on(app, short, exchange, rv)
@@ -194,7 +197,7 @@ class _HTTP(Exchange):
         await self._protocol.client_disconnect()
 
     def send_whole(self, status: int, fields: Fields, body: bytes) -> None:
-        self._protocol.response_bytes(status, fields, body)
+        self._protocol.response_bytes(status, _lower(fields), body)
 
     async def start(self, status: int, fields: Fields) -> None:
         self._transport = self._protocol.response_stream(status, fields)
@@ -294,6 +297,10 @@ class _WebSocket:
     async def close(self, code: int, reason: str) -> None:
         self._protocol.close(code)
         self._transport = None
+
+
+def _lower(fields: Fields) -> Fields:
+    return [(name.lower(), value) for name, value in fields]
 
 
 def _environ(scope: Scope) -> dict[str, Any]:

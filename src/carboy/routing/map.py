@@ -68,6 +68,8 @@ class Map(routing.Map):
         self._shared_converters: dict[object, BaseConverter] = {}
         #: Whether to match may be to call a converter of the program's own.
         self.has_own_converters = False
+        #: Whether there is a view that is called before the body of its request has been received.
+        self.streams_bodies = False
         # Endpoints whose rules are to be sorted, and those with rules that others may prefer.
         self._unsorted: set[Any] = set()
         self._redirecting: set[Any] = set()
@@ -105,6 +107,8 @@ class Map(routing.Map):
             rule.bind(self)
             if not _BUILT_IN.issuperset(map(type, rule._converters.values())):
                 self.has_own_converters = True
+            if getattr(rule, "stream_body", False):
+                self.streams_bodies = True
             with self._remap_lock:
                 if not rule.build_only:
                     self._matcher.add(rule)

@@ -251,10 +251,13 @@ class Request(werkzeug.wrappers.Request):
     def stream(self) -> IO[bytes]:
         """The body, guarded against reading past its end or past the limit."""
         environ = self.environ
+        limit = self.max_content_length
+        if limit is None and "wsgi.input_terminated" in environ and not self.shallow:
+            # What Werkzeug comes to, too, once it has read the length.
+            return environ["wsgi.input"]  # type: ignore[no-any-return]
         if self.shallow:
             return super().stream
         size = _content_length(environ)
-        limit = self.max_content_length
         if size is not None and limit is not None and size > limit:
             return super().stream  # Refuses it.
         if "wsgi.input_terminated" not in environ:

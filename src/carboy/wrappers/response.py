@@ -258,8 +258,7 @@ class Response(werkzeug.wrappers.Response):
         """What ``__call__`` comes to for a body of one piece.
 
         :param method: the request's method
-        :returns: the status, the headers with their names in small letters, and the body;
-            ``None`` for any other response
+        :returns: the status, the headers, and the body; ``None`` for any other response
         """
         pieces = self.response
         status = self._status_code
@@ -278,12 +277,9 @@ class Response(werkzeug.wrappers.Response):
             fields = self._final_headers(len(body))
             if fields is None:
                 return None
-        elif len(fields) == 2:
-            (_, kind), (_, length) = fields
-            return status, [("content-type", kind), ("content-length", length)], body
-        elif self.autocorrect_location_header:
+        elif len(fields) > 2 and self.autocorrect_location_header:
             return None
-        return status, [(name.lower(), value) for name, value in fields], body
+        return status, fields, body
 
     @classmethod
     def _is_stock(cls) -> bool:
@@ -367,8 +363,7 @@ def at_hand(
     """What sending *response* comes to, if its body is of one piece.
 
     :param method: the request's method
-    :returns: the status, the headers with their names in small letters, and the body;
-        ``None`` for any other response
+    :returns: the status, the headers, and the body; ``None`` for any other response
     """
     if isinstance(response, Response):
         return response._at_hand(method)
@@ -378,7 +373,7 @@ def at_hand(
         (_, content_type), body, more = response
         fields = [("content-type", content_type), ("content-length", str(len(body)))]
         if more:
-            fields += [(name.lower(), value) for name, value in more]
+            fields += more
     except (TypeError, ValueError):
         raise _not_a_response(response) from None
     return 200, fields, body
