@@ -197,7 +197,7 @@ def finish(app: Flask, short: _Short, exchange: Exchange, rv: Any) -> Response |
     if ctx is not None:
         ctx._forget()
         # Either holds the other.
-        del exchange._ctx
+        exchange._ctx = None
     return response
 
 
@@ -243,5 +243,5 @@ def go_on(
     """
     ctx = exchange._context()
     exchange._token = None
-    del exchange._ctx
+    exchange._ctx = None
     return finished(app, exchange, ctx, complete(app, ctx, short, rv, error))
