@@ -17,7 +17,7 @@ from contextvars import Token, copy_context
 from itertools import chain
 from threading import Lock
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from werkzeug.exceptions import HTTPException
 
@@ -48,9 +48,12 @@ if TYPE_CHECKING:
     from .app import Flask
     from .ctx import AppContext
     from .pipeline import _Short
+    from .wrappers import Request
 
 
 T = TypeVar("T")
+
+_new: Final = object.__new__
 
 #: Held while a context takes the place of what stands for it.
 _standing_in: Final = Lock()
@@ -96,6 +99,21 @@ class LoopContext(RequestContext):
     def environ(self, environ: WSGIEnvironment | None) -> None:
         self._environ = environ
 
+    @property
+    def request(self) -> Request:
+        """The request, which can do without the environment until somebody wants that."""
+        request = self._request
+        if request is None:
+            request = self._request = _new(self.app.request_class)
+            request._asked = self.asked
+            if self._found is not None:
+                request.url_rule, request.view_args = self._found
+        return request
+
+    @request.setter
+    def request(self, value: Request) -> None:
+        self._request = value
+
 
 # What programs show of it.
 LoopContext.__name__ = RequestContext.__name__
@@ -115,6 +133,8 @@ class Arrival(ABC):
     #: What the header ``Host`` says, as the server has it.
     host: str | bytes | None
     has_cookies: bool
+    #: The body, as far as it has been received; ``None`` where none is expected.
+    body: IO[bytes] | None = None
     #: What the map has said instead of giving a rule, if it was asked.
     no_page: HTTPException | None = None
 
@@ -135,7 +155,17 @@ class Arrival(ABC):
     @property
     @abstractmethod
     def cookies(self) -> str:
-        """What the headers ``Cookie`` say."""
+        """``HTTP_COOKIE`` of the environment."""
+
+    @property
+    @abstractmethod
+    def query(self) -> str:
+        """``QUERY_STRING`` of the environment."""
+
+    @property
+    @abstractmethod
+    def content_type(self) -> str:
+        """``CONTENT_TYPE`` of the environment, or nothing."""
 
     @property
     @abstractmethod
@@ -167,8 +197,8 @@ class Arrival(ABC):
             if self._token is not None:
                 ctx._pushes = (self._token, None)
                 ctx._app_ctx = ctx._request_ctx = ctx
-                # Another thread may have done the same. To ask `__dict__` would have Python make one
-                # for the exchange: a tenth of a request that asks for its context.
+                # Another thread may have done the same. `__dict__.setdefault` would be a tenth of a
+                # request that asks for its context, for Python would have to make a dictionary.
                 with _standing_in:
                     if self._ctx is None:
                         self._ctx = ctx

@@ -87,13 +87,12 @@ async def answer(app: Flask, exchange: Exchange) -> None:
     body = exchange.body
     try:
         if body is None and exchange.may_have_body:
-            environ = exchange.environ
             if view.streams_body:
-                environ["carboy.receive"] = exchange.receive
-                environ["wsgi.input"] = body = body_stream(exchange)
+                exchange.environ["carboy.receive"] = exchange.receive
+                body = body_stream(exchange)
             else:
-                limit = app.config["MAX_CONTENT_LENGTH"]
-                environ["wsgi.input"] = body = await receive_body(exchange, limit)
+                body = await receive_body(exchange, app.config["MAX_CONTENT_LENGTH"])
+            exchange.take(body)
         # It may have gone meanwhile: another request may have set an attribute.
         short = app._short or app._the_short_way()
         if view.is_async and short is not None:
@@ -261,7 +260,7 @@ async def _receive_more(
 ) -> None:
     """Receive the rest of *body*, if its limit has been raised meanwhile."""
     limit = ctx.request.max_content_length
-    exchange.environ["wsgi.input"] = await receive_body(exchange, limit, body)
+    exchange.take(await receive_body(exchange, limit, body))
 
 
 async def deliver(app: Flask, exchange: Exchange, response: Response | Ready) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: The headers that say how to go about a request.
 _TELLING: Final = frozenset(
-    {b"host", b"cookie", b"upgrade", b"content-length", b"transfer-encoding"}
+    {b"host", b"cookie", b"upgrade", b"content-type", b"content-length", b"transfer-encoding"}
 )
 
 Scope = MutableMapping[str, Any]
@@ -108,7 +108,6 @@ async def _answer_other(app: Flask, scope: Scope, receive: Receive, send: Send) 
 class _HTTP(Exchange):
     """An ``http`` connection."""
 
-    _environ: WSGIEnvironment | None = None
     _more = True
     _all_received: asyncio.Future[None] | None = None
 
@@ -122,7 +121,8 @@ class _HTTP(Exchange):
             path = below(root_path, path)
         self.path = path if path.isascii() else decoded(path)
         host: bytes | None = None
-        has_cookies = False
+        cookies: bytes | None = None
+        content_type = b""
         # From HTTP/2 on, a body need not be announced.
         is_bare: bool = scope.get("http_version", "1.1") <= "1.1"
         for name, value in scope["headers"]:
@@ -131,11 +131,15 @@ class _HTTP(Exchange):
             if name == b"host":
                 host = b"%b,%b" % (host, value) if host else value
             elif name == b"cookie":
-                has_cookies = True
+                cookies = b"%b; %b" % (cookies, value) if cookies is not None else value
+            elif name == b"content-type":
+                content_type = b"%b,%b" % (content_type, value) if content_type else value
             elif name != b"content-length" or value != b"0":
                 is_bare = False
         self.host = host
-        self.has_cookies = has_cookies
+        self.has_cookies = cookies is not None
+        self._cookies = cookies
+        self._content_type = content_type
         self.is_bare = is_bare
 
     @property
@@ -153,14 +157,19 @@ class _HTTP(Exchange):
 
     @property
     def cookies(self) -> str:
-        fields = self._scope["headers"]
-        return "; ".join(value.decode("latin-1") for name, value in fields if name == b"cookie")
+        return "" if self._cookies is None else self._cookies.decode("latin-1")
 
     @property
-    def environ(self) -> WSGIEnvironment:
-        if self._environ is None:
-            self._environ = _environ(self._scope)
-        return self._environ
+    def query(self) -> str:
+        query: bytes = self._scope.get("query_string", b"")
+        return query.decode("latin-1")
+
+    @property
+    def content_type(self) -> str:
+        return self._content_type.decode("latin-1")
+
+    def _make_environ(self) -> WSGIEnvironment:
+        return _environ(self._scope)
 
     @property
     def sends_files(self) -> bool:

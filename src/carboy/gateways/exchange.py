@@ -52,11 +52,28 @@ class Exchange(Arrival, ABC):
 
     #: Whether it ends with its headers: neither a body nor another protocol is to come.
     is_bare: bool
-    #: The body, as far as it was received before it was known who is to answer.
-    body: IO[bytes] | None = None
-
     #: Where its client is watched.
     watches: _Watches
+
+    _environ: WSGIEnvironment | None = None
+
+    @property
+    def environ(self) -> WSGIEnvironment:
+        environ = self._environ
+        if environ is None:
+            environ = self._environ = self._make_environ()
+            if self.body is not None:
+                environ["wsgi.input"] = self.body
+        return environ
+
+    @abstractmethod
+    def _make_environ(self) -> WSGIEnvironment: ...
+
+    def take(self, body: IO[bytes]) -> None:
+        """Have *body* for that of the request."""
+        self.body = body
+        if self._environ is not None:
+            self._environ["wsgi.input"] = body
 
     @property
     @abstractmethod
@@ -238,9 +255,10 @@ async def receive_body(
     :param begun: what this returned for a smaller limit
     :raises ClientGone: the client left before the end
     """
-    length = exchange.environ.get("CONTENT_LENGTH", "")
-    if limit is not None and length.isascii() and length.isdigit() and int(length) > limit:
-        return begun or body_stream(exchange)
+    if limit is not None:
+        length = exchange.environ.get("CONTENT_LENGTH", "")
+        if length.isascii() and length.isdigit() and int(length) > limit:
+            return begun or body_stream(exchange)
     body: IO[bytes]
     if begun is None:
         piece = await exchange.receive()

@@ -69,7 +69,7 @@ async def take_body(app: Flask, exchange: Exchange) -> bool:
         except ClientGone:
             exchange.close()
             return False
-        exchange.environ["wsgi.input"] = exchange.body = body
+        exchange.take(body)
         # Any other has to be closed.
         exchange.is_bare = type(body) is BytesIO and not exchange.upgrades
     return True

@@ -117,7 +117,6 @@ class _HTTP(Exchange):
     _ended = False
     _size = 0
     _transport: Any = None
-    _environ: WSGIEnvironment | None = None
 
     def __init__(self, scope: Scope, protocol: Any) -> None:
         self._scope = scope
@@ -145,10 +144,15 @@ class _HTTP(Exchange):
         return "; ".join(self._scope.headers.get_all("cookie"))
 
     @property
-    def environ(self) -> WSGIEnvironment:
-        if self._environ is None:
-            self._environ = _environ(self._scope)
-        return self._environ
+    def query(self) -> str:
+        return latin1(self._scope.query_string)
+
+    @property
+    def content_type(self) -> str:
+        return ",".join(self._scope.headers.get_all("content-type"))
+
+    def _make_environ(self) -> WSGIEnvironment:
+        return _environ(self._scope)
 
     def close(self) -> None:
         if self.connection is not None:

@@ -6,13 +6,16 @@ Must not know: the application's registries. Of the current application, if ther
 one, it reads ``config`` and ``debug``.
 
 How it works: a request keeps its environ, and computes each attribute when it is first
-used. What a subclass overrides is asked for by its name, here as in Werkzeug.
+used. What a subclass overrides is asked for by its name, here as in Werkzeug. On an event loop
+it is what a server has received that is kept, until somebody wants the environ: to make one takes
+as long as a small view.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, overload
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, cast, overload
 
 import werkzeug.sansio.request
 import werkzeug.wrappers
@@ -108,6 +111,27 @@ class Limit:
         instance.__dict__[self.own] = value
 
 
+class Asked(Protocol):
+    """A request as a server with an event loop has received it."""
+
+    method: str
+    #: ``None`` where none is expected.
+    body: IO[bytes] | None
+
+    @property
+    def environ(self) -> WSGIEnvironment:
+        """The environ that is made of it. What follows is as it says there."""
+
+    @property
+    def query(self) -> str: ...
+
+    @property
+    def cookies(self) -> str: ...
+
+    @property
+    def content_type(self) -> str: ...
+
+
 class Request(werkzeug.wrappers.Request):
     """The current request, with what routing found out about it.
 
@@ -158,6 +182,9 @@ class Request(werkzeug.wrappers.Request):
         """,
     )
 
+    #: What the environ is to be made of when somebody wants it.
+    _asked: Asked | None = None
+
     #: Whether no subclass has another idea of the query string, and of the headers.
     _reads_environ: ClassVar[bool] = True
     _has_plain_headers: ClassVar[bool] = True
@@ -178,8 +205,19 @@ class Request(werkzeug.wrappers.Request):
             self.shallow = True
 
     @lazy
+    def environ(self) -> WSGIEnvironment:
+        """The WSGI environment of the request."""
+        assert self._asked is not None
+        return self._asked.environ
+
+    def _unchanged(self) -> Asked | None:
+        """What a server with a loop has received, unless the environ may say otherwise by now."""
+        return None if "environ" in self.__dict__ else self._asked
+
+    @lazy
     def method(self) -> str:
-        method: str = self.environ.get("REQUEST_METHOD", "GET")
+        asked = None if self._asked is None else self._unchanged()
+        method: str = self.environ.get("REQUEST_METHOD", "GET") if asked is None else asked.method
         return method.upper()
 
     @lazy
@@ -201,8 +239,12 @@ class Request(werkzeug.wrappers.Request):
 
     @lazy
     def query_string(self) -> bytes:
-        query: str = self.environ.get("QUERY_STRING", "")
-        return query.encode("latin1")
+        return self._query.encode("latin1")
+
+    @property
+    def _query(self) -> str:
+        asked = None if self._asked is None else self._unchanged()
+        return self.environ.get("QUERY_STRING", "") if asked is None else asked.query
 
     @lazy
     def headers(self) -> Headers:
@@ -222,7 +264,7 @@ class Request(werkzeug.wrappers.Request):
         """The fields of the query string."""
         if self.parameter_storage_class is not ImmutableMultiDict:
             return super().args
-        query: str = self.environ.get("QUERY_STRING", "")
+        query = self._query
         if not self._reads_environ or "query_string" in self.__dict__ or not query.isascii():
             # A raw byte that is not UTF-8 reads as if the client had percent-encoded it.
             query = self.query_string.decode(errors="werkzeug.url_quote")
@@ -236,10 +278,12 @@ class Request(werkzeug.wrappers.Request):
     @lazy
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """The cookies that came with the request."""
-        environ = self._headers_environ()
-        if environ is None or self.dict_storage_class is not ImmutableMultiDict:
+        if self.dict_storage_class is not ImmutableMultiDict:
             return super().cookies
-        return parse_cookies(environ.get("HTTP_COOKIE", ""))
+        if (asked := self._unchanged_headers()) is not None:
+            return parse_cookies(asked.cookies)
+        environ = self._headers_environ()
+        return super().cookies if environ is None else parse_cookies(environ.get("HTTP_COOKIE", ""))
 
     @lazy
     def content_length(self) -> int | None:
@@ -250,13 +294,13 @@ class Request(werkzeug.wrappers.Request):
     @lazy
     def stream(self) -> IO[bytes]:
         """The body, guarded against reading past its end or past the limit."""
-        environ = self.environ
         limit = self.max_content_length
-        if limit is None and "wsgi.input_terminated" in environ and not self.shallow:
-            # What Werkzeug comes to, too, once it has read the length.
-            return environ["wsgi.input"]  # type: ignore[no-any-return]
         if self.shallow:
             return super().stream
+        if limit is None and self._asked is not None and (asked := self._unchanged()) is not None:
+            # Servers with a loop end the body themselves.
+            return BytesIO() if asked.body is None else asked.body
+        environ = self.environ
         size = _content_length(environ)
         if size is not None and limit is not None and size > limit:
             return super().stream  # Refuses it.
@@ -347,6 +391,11 @@ class Request(werkzeug.wrappers.Request):
             names.append(name)
         return names
 
+    def _unchanged_headers(self) -> Asked | None:
+        if self._asked is None or "headers" in self.__dict__ or not self._has_plain_headers:
+            return None
+        return self._unchanged()
+
     def _headers_environ(self) -> WSGIEnvironment | None:
         """Where to read a header directly; ``None`` when somebody replaced them."""
         if "headers" not in self.__dict__ and self._has_plain_headers:
@@ -357,12 +406,12 @@ class Request(werkzeug.wrappers.Request):
     def _parse_content_type(self) -> None:
         if "_parsed_content_type" in self.__dict__:
             return
-        environ = self._headers_environ()
-        if environ is None:
+        if (asked := self._unchanged_headers()) is not None:
+            self._parsed_content_type = parse_content_type(asked.content_type)
+        elif (environ := self._headers_environ()) is None:
             super()._parse_content_type()
         else:
-            header = environ.get("CONTENT_TYPE", "")
-            self._parsed_content_type = parse_content_type(header)
+            self._parsed_content_type = parse_content_type(environ.get("CONTENT_TYPE", ""))
 
     def _load_form_data(self) -> None:
         if "form" in self.__dict__:
@@ -376,6 +425,12 @@ class Request(werkzeug.wrappers.Request):
             from ..debughelpers import attach_enctype_error_multidict
 
             attach_enctype_error_multidict(self)
+
+    @property
+    def want_form_data_parsed(self) -> bool:
+        """Whether to look for a form in the body: if there is a content type."""
+        asked = None if self._asked is None else self._unchanged()
+        return bool(self.environ.get("CONTENT_TYPE") if asked is None else asked.content_type)
 
     def _parses_plainly(self) -> bool:
         """Whether the parser of forms is the one that a request has by default."""
