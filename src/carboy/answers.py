@@ -94,7 +94,7 @@ def _of_error(app: Flask, e: HTTPException) -> Response:
     That is what Werkzeug does, and collects what the error sends: five times the cost of
     making its page, and ten times that of a page that is kept.
     """
-    environ: WSGIEnvironment = _find_request_ctx().request.environ
+    ctx = _find_request_ctx()
     kind = type(e)
     if (
         e.response is not None
@@ -102,16 +102,16 @@ def _of_error(app: Flask, e: HTTPException) -> Response:
         or app.response_class is not Response
         or kind.__call__ is not HTTPException.__call__
         or kind.get_response is not HTTPException.get_response
-        or environ["REQUEST_METHOD"] == "HEAD"
+        or ctx._method() == "HEAD"
     ):
-        return app.response_class.force_type(e, environ)  # type: ignore[return-value, arg-type]
+        return app.response_class.force_type(e, ctx.request.environ)  # type: ignore[return-value, arg-type]
     if (
         e.__dict__ == _NOTHING_SET
         and _has_plain_page(kind)
         and Response.default_mimetype == "text/html"
     ):
         return Response(_page(e), e.code)
-    return Response(e.get_body(environ), e.code, e.get_headers(environ))
+    return Response(e.get_body(ctx.request.environ), e.code, e.get_headers(ctx.request.environ))
 
 
 #: The attributes of an error that is as its class made it.

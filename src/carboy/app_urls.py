@@ -22,8 +22,6 @@ from .wrappers import Request, Response
 from .wrappers.response import redirect
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIEnvironment
-
     from werkzeug.wrappers import Response as BaseResponse
 
 
@@ -109,7 +107,7 @@ class URLs(Pipeline):
             # Somebody may have put an adapter of his own there.
             and (req._url_adapter is _sentinel or "_has_foreign_adapter" not in req.__dict__)
         ):
-            url = self._build_path(req.environ, endpoint, values, _method)
+            url = self._build_path(req, endpoint, values, _method)
         if url is None:
             if adapter is None:
                 adapter = self._url_adapter(ctx, req)
@@ -137,16 +135,16 @@ class URLs(Pipeline):
 
     def _build_path(
         self,
-        environ: WSGIEnvironment,
+        req: RequestContext,
         endpoint: str,
         values: dict[str, Any],
         method: str | None,
     ) -> str | None:
         """The path of *endpoint* without an adapter, where the map can do without."""
-        if (self._short or self._the_short_way()) is None or "HTTP_UPGRADE" in environ:
+        if (self._short or self._the_short_way()) is None or (script_name := req._mount()) is None:
             return None
-        path = self.url_map.build_path(endpoint, values, method, environ["REQUEST_METHOD"])
-        if path is not None and (script_name := environ.get("SCRIPT_NAME")):
+        path = self.url_map.build_path(endpoint, values, method, req._method())
+        if path is not None and script_name:
             # The adapter knows how other text is decoded and quoted.
             return script_name.rstrip("/") + path if script_name.isascii() else None
         return path

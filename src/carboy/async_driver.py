@@ -99,6 +99,18 @@ class LoopContext(RequestContext):
     def environ(self, environ: WSGIEnvironment | None) -> None:
         self._environ = environ
 
+    def _is_changeable(self) -> bool:
+        """Whether the environment has been made, and may say something else by now."""
+        return self._environ is not None or self.asked._environ is not None
+
+    def _method(self) -> str:
+        return super()._method() if self._is_changeable() else self.asked.method
+
+    def _mount(self) -> str | None:
+        if self._is_changeable() or self.asked.upgrades:
+            return super()._mount()
+        return self.asked.root_path
+
     @property
     def request(self) -> Request:
         """The request, which can do without the environment until somebody wants that."""
@@ -130,6 +142,8 @@ class Arrival(ABC):
     method: str
     #: As the rules have it: decoded, without the root path.
     path: str
+    #: Where the application is mounted, without a slash at its end.
+    root_path: str = ""
     #: What the header ``Host`` says, as the server has it.
     host: str | bytes | None
     has_cookies: bool
@@ -146,6 +160,9 @@ class Arrival(ABC):
     _token: Token[Any] | None = None
     #: The context, once somebody has asked for it.
     _ctx: LoopContext | None = None
+
+    #: Its WSGI environment, if that has been made.
+    _environ: WSGIEnvironment | None = None
 
     @property
     @abstractmethod

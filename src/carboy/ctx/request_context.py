@@ -201,6 +201,16 @@ class RequestContext(AppContext):
             self.request.routing_exception = e
             return None
 
+    def _method(self) -> str:
+        """``REQUEST_METHOD`` of the environment."""
+        method: str = self.environ["REQUEST_METHOD"]
+        return method
+
+    def _mount(self) -> str | None:
+        """``SCRIPT_NAME`` of the environment; ``None`` where that is of a WebSocket."""
+        environ = self.environ
+        return None if "HTTP_UPGRADE" in environ else environ.get("SCRIPT_NAME", "")
+
     def copy(self) -> RequestContext:
         """Another context with the same request and session, to push in another thread."""
         return type(self)(

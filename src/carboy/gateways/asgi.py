@@ -119,10 +119,11 @@ class _HTTP(Exchange):
         path: str = scope["path"]
         if root_path := scope.get("root_path"):
             path = below(root_path, path)
+            self.root_path = root_path.rstrip("/")
         self.path = path if path.isascii() else decoded(path)
         host: bytes | None = None
         cookies: bytes | None = None
-        content_type = b""
+        content_type: bytes | None = None
         # From HTTP/2 on, a body need not be announced.
         is_bare: bool = scope.get("http_version", "1.1") <= "1.1"
         for name, value in scope["headers"]:
@@ -131,9 +132,9 @@ class _HTTP(Exchange):
             if name == b"host":
                 host = b"%b,%b" % (host, value) if host else value
             elif name == b"cookie":
-                cookies = b"%b; %b" % (cookies, value) if cookies is not None else value
+                cookies = value if cookies is None else b"%b; %b" % (cookies, value)
             elif name == b"content-type":
-                content_type = b"%b,%b" % (content_type, value) if content_type else value
+                content_type = value if content_type is None else b"%b,%b" % (content_type, value)
             elif name != b"content-length" or value != b"0":
                 is_bare = False
         self.host = host
@@ -166,7 +167,7 @@ class _HTTP(Exchange):
 
     @property
     def content_type(self) -> str:
-        return self._content_type.decode("latin-1")
+        return "" if self._content_type is None else self._content_type.decode("latin-1")
 
     def _make_environ(self) -> WSGIEnvironment:
         return _environ(self._scope)

@@ -55,8 +55,6 @@ class Exchange(Arrival, ABC):
     #: Where its client is watched.
     watches: _Watches
 
-    _environ: WSGIEnvironment | None = None
-
     @property
     def environ(self) -> WSGIEnvironment:
         environ = self._environ
