@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMap
 from typing import TYPE_CHECKING, Any, Final
 
 from ..websocket_driver import serve
+from ..wrappers.response import Response
 from ..wrappers.websocket import (
     ABNORMAL,
     BEFORE_OR_ELSEWHERE,
@@ -88,6 +89,8 @@ def asgi(app: Flask) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, Non
                 return
             if response is None:
                 rest = go_on(app, short, exchange, rv)
+            elif type(response) is Response and (whole := response._at_hand("GET")):
+                rest = exchange.send_whole(*whole)
             else:
                 rest = deliver(app, exchange, response)
         await rest
@@ -108,6 +111,9 @@ async def _answer_other(app: Flask, scope: Scope, receive: Receive, send: Send) 
 class _HTTP(Exchange):
     """An ``http`` connection."""
 
+    upgrades = False
+    may_have_body = False
+
     _more = True
     _all_received: asyncio.Future[None] | None = None
 
@@ -124,8 +130,9 @@ class _HTTP(Exchange):
         host: bytes | None = None
         cookies: bytes | None = None
         content_type: bytes | None = None
-        # From HTTP/2 on, a body need not be announced.
-        is_bare: bool = scope.get("http_version", "1.1") <= "1.1"
+        if scope.get("http_version", "1.1") > "1.1":
+            # A body need not be announced.
+            self.may_have_body = True
         for name, value in scope["headers"]:
             if name not in _TELLING:
                 continue
@@ -135,26 +142,15 @@ class _HTTP(Exchange):
                 cookies = value if cookies is None else b"%b; %b" % (cookies, value)
             elif name == b"content-type":
                 content_type = value if content_type is None else b"%b,%b" % (content_type, value)
-            elif name != b"content-length" or value != b"0":
-                is_bare = False
+            elif name == b"upgrade":
+                self.upgrades = True
+            else:
+                self.may_have_body = name != b"content-length" or value != b"0"
         self.host = host
         self.has_cookies = cookies is not None
         self._cookies = cookies
         self._content_type = content_type
-        self.is_bare = is_bare
-
-    @property
-    def upgrades(self) -> bool:
-        return not self.is_bare and b"upgrade" in dict(self._scope["headers"])
-
-    @property
-    def may_have_body(self) -> bool:
-        if self.is_bare:
-            return False
-        fields = dict(self._scope["headers"])
-        if (length := fields.get(b"content-length")) is not None:
-            return bool(length != b"0")
-        return b"transfer-encoding" in fields or self._scope.get("http_version", "1.1") > "1.1"
+        self.is_bare = not self.may_have_body and not self.upgrades
 
     @property
     def cookies(self) -> str:
