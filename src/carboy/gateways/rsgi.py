@@ -132,9 +132,10 @@ class _HTTP(Exchange):
         self.host = scope.authority or (hosts[0] if len(hosts) == 1 else ",".join(hosts)) or None
         self.has_cookies = "cookie" in names
         self.upgrades = "upgrade" in names
+        self._length = length = headers.get("content-length") if "content-length" in names else None
         self.may_have_body = (
-            headers.get("content-length") != "0"
-            if "content-length" in names
+            length != "0"
+            if length is not None
             else "transfer-encoding" in names or scope.http_version > "1.1"
         )
         self.is_bare = not self.may_have_body and not self.upgrades
@@ -184,12 +185,11 @@ class _HTTP(Exchange):
         :param empty: the number of empty pieces at the end; there is always one
         :raises ClientGone: it did
         """
-        environ = self.environ
-        if (length := environ.get("CONTENT_LENGTH")) is not None:
+        if (length := self._length) is not None:
             early = length.isdecimal() and self._size < int(length)
-        elif environ["SERVER_PROTOCOL"] < "HTTP/2":
+        elif self._scope.http_version < "2":
             # The other one is the error, unless it is the trailer.
-            early = empty > 1 and "HTTP_TRAILER" not in environ
+            early = empty > 1 and self._scope.headers.get("trailer") is None
         else:
             gone = asyncio.ensure_future(self.gone())
             early = bool((await asyncio.wait([gone], timeout=_NOTICE))[0])
