@@ -50,7 +50,7 @@ def create(flask: ModuleType) -> Any:
 
     @app.get("/read")
     def read() -> Any:
-        return {"session": dict(session), "cookies": request.cookies.to_dict()}
+        return {"session": dict(session), "cookies": sorted(request.cookies)}
 
     @app.get("/fail")
     def fail() -> str:
