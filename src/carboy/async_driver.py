@@ -55,15 +55,15 @@ T = TypeVar("T")
 
 _new: Final = object.__new__
 
-#: Held while a context takes the place of what stands for it.
-_standing_in: Final = Lock()
+#: Held while something is made that two threads may ask a request for at once.
+_making: Final = Lock()
 
 
 class LoopContext(RequestContext):
     """The context of a request that is answered on a loop.
 
-    The environment, and with it the request object, is made when it is first used: it takes as
-    long as all the rest of a small view.
+    The environment is made when it is first used: it takes as long as all the rest of a small
+    view.
     """
 
     __slots__ = ("_environ", "_loop", "asked")
@@ -101,7 +101,11 @@ class LoopContext(RequestContext):
 
     def _is_changeable(self) -> bool:
         """Whether the environment has been made, and may say something else by now."""
-        return self._environ is not None or self.asked._environ is not None
+        return (
+            self._environ is not None
+            or self.asked._environ is not None
+            or (self._request is not None and "environ" in self._request.__dict__)
+        )
 
     def _method(self) -> str:
         return super()._method() if self._is_changeable() else self.asked.method
@@ -117,7 +121,10 @@ class LoopContext(RequestContext):
         request = self._request
         if request is None:
             request = self._request = _new(self.app.request_class)
-            request._asked = self.asked
+            if self._environ is None and request._can_wait:
+                request._asked = self.asked
+            else:
+                request.environ = self.environ
             if self._found is not None:
                 request.url_rule, request.view_args = self._found
         return request
@@ -147,7 +154,7 @@ class Arrival(ABC):
     #: What the header ``Host`` says, as the server has it.
     host: str | bytes | None
     has_cookies: bool
-    #: The body, as far as it has been received; ``None`` where none is expected.
+    #: The body, as far as it has been received.
     body: IO[bytes] | None = None
     #: What the map has said instead of giving a rule, if it was asked.
     no_page: HTTPException | None = None
@@ -186,6 +193,11 @@ class Arrival(ABC):
 
     @property
     @abstractmethod
+    def content_length(self) -> int | None:
+        """The size of the body, if that was announced and makes sense."""
+
+    @property
+    @abstractmethod
     def environ(self) -> WSGIEnvironment:
         """The WSGI environment, made when it is first asked for."""
 
@@ -216,7 +228,7 @@ class Arrival(ABC):
                 ctx._app_ctx = ctx._request_ctx = ctx
                 # Another thread may have done the same. `__dict__.setdefault` would be a tenth of a
                 # request that asks for its context, for Python would have to make a dictionary.
-                with _standing_in:
+                with _making:
                     if self._ctx is None:
                         self._ctx = ctx
                     else:

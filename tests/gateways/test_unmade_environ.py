@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from werkzeug.datastructures import EnvironHeaders, Headers
 
 import carboy
 from carboy import Flask, Response, json, request, url_for
+from carboy.globals import request_ctx
 
 from .conftest import Ask, run
 
@@ -157,6 +159,134 @@ def test_a_subclass_with_another_query(app: Flask, ask_loop: Ask) -> None:
         return dict(request.args)
 
     assert json.loads(run(ask_loop("/?q=sent")).text) == {"q": "other"}
+
+
+def test_a_class_with_an_environment_of_its_own(app: Flask, ask_loop: Ask) -> None:
+    class Property(carboy.Request):
+        @property
+        def environ(self) -> Any:
+            return self.__dict__["_kept"]
+
+        @environ.setter
+        def environ(self, environ: Any) -> None:
+            self.__dict__["_kept"] = {**environ, "QUERY_STRING": "q=kept"}
+
+    class Mixin:
+        environ = None
+
+    class Mixed(Mixin, carboy.Request):  # type: ignore[misc]
+        pass
+
+    class Notified(carboy.Request):
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if name == "environ":
+                self.tenant = value["HTTP_X_TENANT"]
+
+    @app.get("/")
+    async def view() -> object:
+        return [request.path, request.args, getattr(request, "tenant", None)]
+
+    for kind, query, tenant in (
+        (Property, "kept", None),
+        (Mixed, "sent", None),
+        (Notified, "sent", "Ada"),
+    ):
+        app.request_class = kind
+        told = run(ask_loop("/?q=sent", fields=[("x-tenant", "Ada")]))
+        assert json.loads(told.text) == ["/", {"q": query}, tenant]
+
+
+def test_names_of_a_class_do_not_clash(app: Flask, ask_loop: Ask) -> None:
+    class Request(carboy.Request):
+        _query = "own"
+
+    app.request_class = Request
+
+    @app.get("/")
+    async def view() -> object:
+        return request.args
+
+    assert json.loads(run(ask_loop("/?q=sent")).text) == {"q": "sent"}
+
+
+def test_a_constructor_finds_no_environment_before_it_gets_one() -> None:
+    class Request(carboy.Request):
+        def __init__(self, environ: Any) -> None:
+            self.had_one = hasattr(self, "environ")
+            super().__init__(environ)
+
+    assert not Request({}).had_one
+
+
+@pytest.mark.parametrize("asks_first", [False, True])
+def test_what_is_changed_through_the_context_counts(
+    app: Flask, ask_loop: Ask, asks_first: bool
+) -> None:
+    @app.post("/")
+    async def view() -> object:
+        if asks_first:
+            assert request.url_rule is not None
+        request_ctx.environ.update(  # type: ignore[attr-defined]
+            {
+                "REQUEST_METHOD": "PUT",
+                "QUERY_STRING": "q=changed",
+                "HTTP_COOKIE": "c=changed",
+                "CONTENT_TYPE": "text/changed",
+                "wsgi.input": BytesIO(b"changed"),
+            }
+        )
+        told = [request.method, request.args["q"], request.cookies["c"], request.mimetype]
+        return [*told, request.get_data(as_text=True)]
+
+    fields = [("cookie", "c=sent"), ("content-length", "4")]
+    told = run(ask_loop("/?q=sent", "POST", fields=fields, body=(b"body",)))
+    assert json.loads(told.text) == ["PUT", "changed", "changed", "text/changed", "changed"]
+
+
+def test_a_context_with_another_environment(app: Flask, ask_loop: Ask) -> None:
+    @app.get("/")
+    async def view() -> object:
+        ctx: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]
+        ctx.environ = {**ctx.environ, "QUERY_STRING": "q=other"}
+        ctx._request = None
+        return request.args
+
+    assert json.loads(run(ask_loop("/?q=sent")).text) == {"q": "other"}
+
+
+def test_an_error_in_answer_to_a_method_that_a_hook_has_set(app: Flask, ask: Ask) -> None:
+    @app.before_request
+    def override() -> None:
+        request.environ = {**request.environ, "REQUEST_METHOD": "HEAD"}
+
+    answer = run(ask("/nowhere"))
+    assert (answer.status, answer.body) == (404, b"")
+
+
+@pytest.mark.parametrize("answer", [("body", 201), (("Content-Type", "a/b"), b"", [1, 2])])
+def test_a_hook_that_answers_with_a_tuple(app: Flask, ask_loop: Ask, answer: Any) -> None:
+    app.after_request(lambda response: answer)
+
+    @app.get("/")
+    async def view() -> str:
+        return ""
+
+    with pytest.raises(TypeError, match="make_response"):
+        run(ask_loop())
+
+
+def test_the_length_that_is_announced(app: Flask, ask: Ask) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = 10
+
+    @app.post("/")
+    async def view() -> bytes:
+        return request.get_data()
+
+    # No number has thousands of digits; what has been sent is short enough.
+    for length, status in (("9" * 5000, 200), ("11", 413), ("4", 200)):
+        fields = [("content-length", length)]
+        assert run(ask("/", "POST", fields=fields, body=(b"body",))).status == status
 
 
 def test_a_method_that_a_hook_has_overridden(app: Flask, ask_loop: Ask) -> None:

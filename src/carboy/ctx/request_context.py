@@ -203,7 +203,8 @@ class RequestContext(AppContext):
 
     def _method(self) -> str:
         """``REQUEST_METHOD`` of the environment."""
-        method: str = self.environ["REQUEST_METHOD"]
+        environ = self.environ if self._request is None else self._request.environ
+        method: str = environ["REQUEST_METHOD"]
         return method
 
     def _mount(self) -> str | None:

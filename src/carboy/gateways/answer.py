@@ -18,6 +18,7 @@ from functools import partial
 from types import FunctionType
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from .. import async_driver, driver
@@ -385,9 +386,7 @@ def _start_response(start: list[tuple[int, Fields]]) -> Callable[..., Callable[[
     def start_response(
         status: str, headers: Fields, exc_info: object = None
     ) -> Callable[[bytes], object]:
-        start[:] = [
-            (int(status.partition(" ")[0]), [(name.lower(), value) for name, value in headers])
-        ]
+        start[:] = [(int(status.partition(" ")[0]), headers)]
         return _no_write
 
     return start_response
@@ -416,7 +415,7 @@ async def _send_pieces(
             raise
         except Exception as e:
             if app._debugger is not None:
-                kind = dict(fields).get("content-type", "")
+                kind = Headers(fields).get("Content-Type", "")
                 if notice := await in_thread(app._threads, app._debugger.notice, e, kind):
                     await exchange.send(notice)
             await exchange.break_off()

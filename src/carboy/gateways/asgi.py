@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..app import Flask
     from ..files import Span
 
-#: The headers that say how to go about a request.
+#: The headers that are looked at whatever the view.
 _TELLING: Final = frozenset(
     {b"host", b"cookie", b"upgrade", b"content-type", b"content-length", b"transfer-encoding"}
 )
@@ -144,8 +144,11 @@ class _HTTP(Exchange):
                 content_type = value if content_type is None else b"%b,%b" % (content_type, value)
             elif name == b"upgrade":
                 self.upgrades = True
+            elif name == b"content-length":
+                self.announced = value
+                self.may_have_body = value != b"0"
             else:
-                self.may_have_body = name != b"content-length" or value != b"0"
+                self.may_have_body = True
         self.host = host
         self.has_cookies = cookies is not None
         self._cookies = cookies
@@ -294,7 +297,10 @@ class _WebSocket:
 _types: Final[dict[tuple[str, str], tuple[bytes, bytes]]] = {}
 _lengths: Final[dict[int, tuple[bytes, bytes]]] = {}
 
-#: Names of headers, in small letters.
+#: The keys of a request's headers in an environment.
+_keys: Final[dict[bytes, str]] = {}
+
+#: Names of an answer's headers, in small letters.
 _names: Final[dict[str, bytes]] = {}
 
 
@@ -338,6 +344,7 @@ def _environ(scope: Scope) -> dict[str, Any]:
         scope["path"],
         scope.get("query_string", b"").decode("latin-1"),
         scope["headers"],
+        _keys,
         scheme=scope.get("scheme", "http"),
         http_version=scope.get("http_version", "1.1"),
         root_path=scope.get("root_path", ""),

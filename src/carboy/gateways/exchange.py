@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from werkzeug.exceptions import ClientDisconnected
 
-from ..async_driver import Arrival
+from ..async_driver import Arrival, _making
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -48,10 +48,15 @@ class ClientGone(ConnectionError):
 
 
 class Exchange(Arrival, ABC):
-    """A request, and the way to its answer. All methods are for the server's loop."""
+    """A request, and the way to its answer. All methods are for the server's loop.
 
-    #: Whether it ends with its headers: neither a body nor another protocol is to come.
+    The headers of an answer come in any spelling, and go to the server in small letters.
+    """
+
+    #: Whether nothing more is to come of it: neither a body nor another protocol.
     is_bare: bool
+    #: What ``Content-Length`` says.
+    announced: str | bytes | None = None
     #: Where its client is watched.
     watches: _Watches
 
@@ -59,10 +64,22 @@ class Exchange(Arrival, ABC):
     def environ(self) -> WSGIEnvironment:
         environ = self._environ
         if environ is None:
-            environ = self._environ = self._make_environ()
-            if self.body is not None:
-                environ["wsgi.input"] = self.body
+            # Two threads must not get one each.
+            with _making:
+                environ = self._environ
+                if environ is None:
+                    environ = self._make_environ()
+                    if self.body is not None:
+                        environ["wsgi.input"] = self.body
+                    self._environ = environ
         return environ
+
+    @property
+    def content_length(self) -> int | None:
+        length = self.announced
+        if length is not None and length.isascii() and length.isdigit() and len(length) < 16:
+            return int(length)
+        return None
 
     @abstractmethod
     def _make_environ(self) -> WSGIEnvironment: ...
@@ -134,6 +151,7 @@ def environ_of(
     path: str,
     query: str,
     fields: Iterable[tuple[AnyStr, AnyStr]],
+    keys: dict[AnyStr, str],
     *,
     scheme: str,
     http_version: str,
@@ -147,6 +165,7 @@ def environ_of(
     :param path: decoded, with the root path
     :param query: as it was sent
     :param fields: the request's headers in their order
+    :param keys: the names of headers that were seen, and their keys in an environment
     :param raw_path: as it was sent, if that is known
     :param server: host and port that the server listens on, empty for a Unix socket
     :param client: address and port of the client, empty for a Unix socket
@@ -165,9 +184,9 @@ def environ_of(
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client
     for name, value in fields:
         try:
-            key = _keys[name]
+            key = keys[name]
         except KeyError:
-            if (key := _key(name)) == "":
+            if (key := _key(name, keys)) == "":
                 continue
         text = value if isinstance(value, str) else value.decode("latin-1")
         if key in environ:
@@ -208,11 +227,8 @@ class _Errors:
 
 _errors: Final = _Errors()
 
-#: The names of headers that were seen, as servers have them, and their keys in an environment.
-_keys: Final[dict[str | bytes, str]] = {}
 
-
-def _key(name: str | bytes) -> str:
+def _key(name: AnyStr, keys: dict[AnyStr, str]) -> str:
     """The key for a header; empty if there is none for it."""
     text = name if isinstance(name, str) else name.decode("latin-1")
     # "X_Forwarded_For" would pose as "X-Forwarded-For".
@@ -221,8 +237,8 @@ def _key(name: str | bytes) -> str:
     key = text.upper().replace("-", "_")
     key = key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
     # Clients can make names without end.
-    if len(_keys) < 1000:
-        _keys[name] = key
+    if len(keys) < 1000:
+        keys[name] = key
     return key
 
 
@@ -253,10 +269,8 @@ async def receive_body(
     :param begun: what this returned for a smaller limit
     :raises ClientGone: the client left before the end
     """
-    if limit is not None:
-        length = exchange.environ.get("CONTENT_LENGTH", "")
-        if length.isascii() and length.isdigit() and int(length) > limit:
-            return begun or body_stream(exchange)
+    if limit is not None and (exchange.content_length or 0) > limit:
+        return begun or body_stream(exchange)
     body: IO[bytes]
     if begun is None:
         piece = await exchange.receive()

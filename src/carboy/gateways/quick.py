@@ -5,7 +5,7 @@ coroutine of a gateway. Together they take half of the time that `answer` does.
 Must not know: any one protocol; routes, sessions.
 
 How it works: ``begin`` looks whether all that the long way has stages for is absent: hooks,
-receivers of signals, a body, middleware, and so on. ``finish`` looks again, for the view may have
+receivers of signals, middleware, and so on. ``finish`` looks again, for the view may have
 changed that, or another request meanwhile. Either gives a request back to the long way when there
 is something, which then goes on from there.
 """
@@ -70,7 +70,7 @@ async def take_body(app: Flask, exchange: Exchange) -> bool:
             exchange.close()
             return False
         exchange.take(body)
-        # Any other has to be closed.
+        # One of many pieces has to be closed.
         exchange.is_bare = type(body) is BytesIO and not exchange.upgrades
     return True
 

@@ -38,6 +38,9 @@ _NOTICE: Final = 0.05
 #: After how many bytes of an answer to wait until the client has caught up.
 _MAX_AHEAD: Final = 1024 * 1024
 
+#: The keys of headers in an environment.
+_keys: Final[dict[str, str]] = {}
+
 #: What waits for clients to give up on answers that have failed.
 _held: Final[set[asyncio.Future[None]]] = set()
 
@@ -132,7 +135,9 @@ class _HTTP(Exchange):
         self.host = scope.authority or (hosts[0] if len(hosts) == 1 else ",".join(hosts)) or None
         self.has_cookies = "cookie" in names
         self.upgrades = "upgrade" in names
-        self._length = length = headers.get("content-length") if "content-length" in names else None
+        self.announced = length = (
+            headers.get("content-length") if "content-length" in names else None
+        )
         self.may_have_body = (
             length != "0"
             if length is not None
@@ -185,8 +190,8 @@ class _HTTP(Exchange):
         :param empty: the number of empty pieces at the end; there is always one
         :raises ClientGone: it did
         """
-        if (length := self._length) is not None:
-            early = length.isdecimal() and self._size < int(length)
+        if self.announced is not None:
+            early = self._size < (self.content_length or 0)
         elif self._scope.http_version < "2":
             # The other one is the error, unless it is the trailer.
             early = empty > 1 and self._scope.headers.get("trailer") is None
@@ -204,7 +209,7 @@ class _HTTP(Exchange):
         self._protocol.response_bytes(status, _lower(fields), body)
 
     async def start(self, status: int, fields: Fields) -> None:
-        self._transport = self._protocol.response_stream(status, fields)
+        self._transport = self._protocol.response_stream(status, _lower(fields))
 
     async def send(self, piece: bytes) -> None:
         try:
@@ -245,9 +250,9 @@ class _HTTP(Exchange):
     async def send_file(self, status: int, fields: Fields, span: Span) -> bool:
         path, start, end, whole = span
         if whole:
-            self._protocol.response_file(status, fields, path)
+            self._protocol.response_file(status, _lower(fields), path)
         else:
-            self._protocol.response_file_range(status, fields, path, start, end)
+            self._protocol.response_file_range(status, _lower(fields), path, start, end)
         return True
 
 
@@ -313,6 +318,7 @@ def _environ(scope: Scope) -> dict[str, Any]:
         scope.path,
         latin1(scope.query_string),
         scope.headers.items(),
+        _keys,
         scheme=scope.scheme,
         http_version=scope.http_version,
         server=_host_and_port(scope.server),

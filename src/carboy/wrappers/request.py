@@ -115,8 +115,10 @@ class Asked(Protocol):
     """A request as a server with an event loop has received it."""
 
     method: str
-    #: ``None`` where none is expected.
+    #: As far as it has been received.
     body: IO[bytes] | None
+    #: The environ, if somebody has wanted it, and may have changed it.
+    _environ: WSGIEnvironment | None
 
     @property
     def environ(self) -> WSGIEnvironment:
@@ -130,6 +132,9 @@ class Asked(Protocol):
 
     @property
     def content_type(self) -> str: ...
+
+    @property
+    def content_length(self) -> int | None: ...
 
 
 class Request(werkzeug.wrappers.Request):
@@ -188,11 +193,14 @@ class Request(werkzeug.wrappers.Request):
     #: Whether no subclass has another idea of the query string, and of the headers.
     _reads_environ: ClassVar[bool] = True
     _has_plain_headers: ClassVar[bool] = True
+    #: Whether one that is made without its environ can do so.
+    _can_wait: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._reads_environ = cls.query_string is Request.query_string
         cls._has_plain_headers = cls.headers is Request.headers
+        cls._can_wait = cls.environ is Request.environ and cls.__setattr__ is Request.__setattr__
 
     def __init__(
         self,
@@ -207,12 +215,19 @@ class Request(werkzeug.wrappers.Request):
     @lazy
     def environ(self) -> WSGIEnvironment:
         """The WSGI environment of the request."""
-        assert self._asked is not None
+        if self._asked is None:
+            raise AttributeError("environ")
         return self._asked.environ
 
     def _unchanged(self) -> Asked | None:
-        """What a server with a loop has received, unless the environ may say otherwise by now."""
-        return None if "environ" in self.__dict__ else self._asked
+        """What a server with a loop has received, unless the environ may say otherwise by now.
+
+        Those who call this ask first whether there is any, which keeps WSGI as fast as it was.
+        """
+        asked = self._asked
+        if asked is None or asked._environ is not None or "environ" in self.__dict__:
+            return None
+        return asked
 
     @lazy
     def method(self) -> str:
@@ -239,10 +254,10 @@ class Request(werkzeug.wrappers.Request):
 
     @lazy
     def query_string(self) -> bytes:
-        return self._query.encode("latin1")
+        return self._environ_query.encode("latin1")
 
     @property
-    def _query(self) -> str:
+    def _environ_query(self) -> str:
         asked = None if self._asked is None else self._unchanged()
         return self.environ.get("QUERY_STRING", "") if asked is None else asked.query
 
@@ -264,7 +279,7 @@ class Request(werkzeug.wrappers.Request):
         """The fields of the query string."""
         if self.parameter_storage_class is not ImmutableMultiDict:
             return super().args
-        query = self._query
+        query = self._environ_query
         if not self._reads_environ or "query_string" in self.__dict__ or not query.isascii():
             # A raw byte that is not UTF-8 reads as if the client had percent-encoded it.
             query = self.query_string.decode(errors="werkzeug.url_quote")
@@ -297,9 +312,13 @@ class Request(werkzeug.wrappers.Request):
         limit = self.max_content_length
         if self.shallow:
             return super().stream
-        if limit is None and self._asked is not None and (asked := self._unchanged()) is not None:
+        if self._asked is not None and (asked := self._unchanged()) is not None:
             # Servers with a loop end the body themselves.
-            return BytesIO() if asked.body is None else asked.body
+            body = BytesIO() if asked.body is None else asked.body
+            if limit is None:
+                return body
+            if (size := asked.content_length) is not None and size <= limit:
+                return CappedStream(body, limit, is_max=True)  # type: ignore[return-value]
         environ = self.environ
         size = _content_length(environ)
         if size is not None and limit is not None and size > limit:

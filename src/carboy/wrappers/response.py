@@ -258,7 +258,8 @@ class Response(werkzeug.wrappers.Response):
         """What ``__call__`` comes to for a body of one piece.
 
         :param method: the request's method
-        :returns: the status, the headers, and the body; ``None`` for any other response
+        :returns: the status, the headers, which may be its own, and the body; ``None`` for any
+            other response
         """
         pieces = self.response
         status = self._status_code
@@ -373,7 +374,7 @@ def at_hand(
         (_, content_type), body, more = response
         fields = [("content-type", content_type), ("content-length", str(len(body)))]
         if more:
-            fields += more
+            fields += [(name, value) for name, value in more]
     except (TypeError, ValueError):
         raise _not_a_response(response) from None
     return 200, fields, body
