@@ -225,9 +225,8 @@ class Request(werkzeug.wrappers.Request):
         Those who call this ask first whether there is any, which keeps WSGI as fast as it was.
         """
         asked = self._asked
-        if asked is None or asked._environ is not None or "environ" in self.__dict__:
-            return None
-        return asked
+        assert asked is not None
+        return asked if asked._environ is None and "environ" not in self.__dict__ else None
 
     @lazy
     def method(self) -> str:
@@ -254,12 +253,9 @@ class Request(werkzeug.wrappers.Request):
 
     @lazy
     def query_string(self) -> bytes:
-        return self._environ_query.encode("latin1")
-
-    @property
-    def _environ_query(self) -> str:
         asked = None if self._asked is None else self._unchanged()
-        return self.environ.get("QUERY_STRING", "") if asked is None else asked.query
+        query: str = self.environ.get("QUERY_STRING", "") if asked is None else asked.query
+        return query.encode("latin1")
 
     @lazy
     def headers(self) -> Headers:
@@ -279,7 +275,8 @@ class Request(werkzeug.wrappers.Request):
         """The fields of the query string."""
         if self.parameter_storage_class is not ImmutableMultiDict:
             return super().args
-        query = self._environ_query
+        asked = None if self._asked is None else self._unchanged()
+        query: str = self.environ.get("QUERY_STRING", "") if asked is None else asked.query
         if not self._reads_environ or "query_string" in self.__dict__ or not query.isascii():
             # A raw byte that is not UTF-8 reads as if the client had percent-encoded it.
             query = self.query_string.decode(errors="werkzeug.url_quote")
@@ -295,7 +292,7 @@ class Request(werkzeug.wrappers.Request):
         """The cookies that came with the request."""
         if self.dict_storage_class is not ImmutableMultiDict:
             return super().cookies
-        if (asked := self._unchanged_headers()) is not None:
+        if self._asked is not None and (asked := self._unchanged_headers()) is not None:
             return parse_cookies(asked.cookies)
         environ = self._headers_environ()
         return super().cookies if environ is None else parse_cookies(environ.get("HTTP_COOKIE", ""))
@@ -411,7 +408,7 @@ class Request(werkzeug.wrappers.Request):
         return names
 
     def _unchanged_headers(self) -> Asked | None:
-        if self._asked is None or "headers" in self.__dict__ or not self._has_plain_headers:
+        if "headers" in self.__dict__ or not self._has_plain_headers:
             return None
         return self._unchanged()
 
@@ -425,7 +422,7 @@ class Request(werkzeug.wrappers.Request):
     def _parse_content_type(self) -> None:
         if "_parsed_content_type" in self.__dict__:
             return
-        if (asked := self._unchanged_headers()) is not None:
+        if self._asked is not None and (asked := self._unchanged_headers()) is not None:
             self._parsed_content_type = parse_content_type(asked.content_type)
         elif (environ := self._headers_environ()) is None:
             super()._parse_content_type()
