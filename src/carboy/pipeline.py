@@ -82,9 +82,11 @@ class _Short:
     """What the short way uses of an application, looked up once; see ``Pipeline._examine``."""
 
     __slots__ = (
+        "async_hooks",
         "content_type",
         "encode",
         "find",
+        "hooks_at",
         "hosts",
         "hosts_on_loops",
         "is_direct",
@@ -126,6 +128,10 @@ class _Short:
         self.hosts_on_loops: set[str | bytes | None] = set()
         #: The mark at which no hook and no receiver of a signal had a say in a request.
         self.quiet_at: object = None
+        #: The mark at which nobody else but hooks of its stages had.
+        self.hooks_at: object = None
+        #: Hooks that were found to be ``async def``.
+        self.async_hooks: set[object] = set()
         #: Views that were found to be ``async def``, if they can be all that answers on a loop.
         self.quick_views: set[object] = set()
 

@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from werkzeug.exceptions import Gone
 
 from carboy import (
+    Blueprint,
     Flask,
     Response,
     abort,
@@ -515,6 +517,158 @@ def test_a_context_goes_with_its_request(app: Flask, ask_loop: Ask) -> None:
             assert _are_gone(seen), user
 
 
+# Hooks
+
+
+@pytest.fixture
+def called(app: Flask) -> list[str]:
+    """Which hooks of the blueprint `cellar` were called: for `/cellar/`, and not for `/`."""
+    called: list[str] = []
+    cellar = Blueprint("cellar", __name__, url_prefix="/cellar")
+
+    @cellar.before_request
+    async def before() -> None:
+        await asyncio.sleep(0)
+        called.append("before")
+
+    @cellar.after_request
+    async def after(response: Response) -> Response:
+        called.append("after")
+        return response
+
+    @cellar.teardown_request
+    async def teardown(error: BaseException | None) -> None:
+        called.append("teardown")
+
+    cellar.get("/")(_path)
+    app.get("/")(_path)
+    app.register_blueprint(cellar)
+    return called
+
+
+def test_hooks_of_a_blueprint_are_for_its_views(
+    app: Flask, ask_loop: Ask, called: list[str]
+) -> None:
+    for _ in range(2):
+        assert run(ask_loop("/")).text == "/"
+    assert called == []
+    assert run(ask_loop("/cellar/")).text == "/cellar/"
+    assert called == ["before", "after", "teardown"]
+
+
+def test_hooks_that_a_view_registers_for_itself(
+    app: Flask, ask_loop: Ask, called: list[str]
+) -> None:
+    app.before_request_funcs[None] = [_nothing]
+
+    @app.get("/register")
+    async def register() -> str:
+        app.after_request_funcs[None].append(lambda response: called.append("after") or response)  # type: ignore[func-returns-value]
+        app.teardown_request_funcs[None].append(lambda error: called.append("teardown"))
+        return ""
+
+    run(ask_loop("/register"))
+    assert called == ["after", "teardown"]
+
+
+@pytest.mark.parametrize("answers", ["text", "error"])
+def test_a_hook_that_answers(app: Flask, ask_loop: Ask, called: list[str], answers: str) -> None:
+    @app.before_request
+    async def answer() -> str:
+        if answers == "error":
+            abort(418)
+        return "text"
+
+    @app.errorhandler(418)
+    async def handle(error: Exception) -> str:
+        called.append(type(error).__name__)
+        return "error"
+
+    assert run(ask_loop("/cellar/")).text == answers
+    assert called == ["ImATeapot"] * (answers == "error") + ["after", "teardown"]
+
+
+def test_a_hook_that_raises(app: Flask, ask_loop: Ask, called: list[str]) -> None:
+    @app.before_request
+    async def fail() -> None:
+        raise ValueError
+
+    assert run(ask_loop("/cellar/")).status == 500
+    assert called == ["after", "teardown"]
+
+
+def test_a_plain_hook_among_async_ones(app: Flask, ask_loop: Ask, called: list[str]) -> None:
+    loops: list[object] = []
+
+    def plain() -> None:
+        loops.append(asyncio._get_running_loop())
+
+    app.before_request_funcs[None] = [_nothing]
+    app.get("/both")(_path)
+    run(ask_loop("/both"))
+    app.before_request_funcs[None].append(plain)
+    run(ask_loop("/both"))
+    assert loops == [None]
+
+
+def test_a_hook_that_cannot_be_hashed(app: Flask, ask_loop: Ask) -> None:
+    class Hook:
+        __hash__ = None  # type: ignore[assignment]
+        count = 0
+
+        async def __call__(self) -> None:
+            self.count += 1
+
+    hook = Hook()
+    app.before_request_funcs[None] = [hook]
+    app.get("/")(_path)
+    for _ in range(2):
+        assert run(ask_loop()).text == "/"
+    assert hook.count == 2
+
+
+def test_a_hook_that_changes_what_is_called(app: Flask, ask_loop: Ask) -> None:
+    @app.get("/<name>")
+    async def view(name: str) -> str:
+        return f"view {name}"
+
+    @app.get("/other/<name>")
+    def other(name: str) -> str:
+        return f"other {name}"
+
+    @app.before_request
+    async def change() -> None:
+        name = request.path[1:]
+        if name == "arguments":
+            request.view_args = {"name": "changed"}
+        elif name == "rule":
+            request.url_rule = next(app.url_map.iter_rules("other"))
+        elif name == "view":
+            app.view_functions["view"] = other
+        elif name == "exception":
+            request.routing_exception = Gone()
+
+    assert run(ask_loop("/nothing")).text == "view nothing"
+    assert run(ask_loop("/arguments")).text == "view changed"
+    assert run(ask_loop("/rule")).text == "other rule"
+    assert run(ask_loop("/exception")).status == 410
+    assert run(ask_loop("/view")).text == "other view"
+
+
+def test_a_client_that_leaves_in_a_hook(app: Flask, ask_loop: Ask, called: list[str]) -> None:
+    @app.before_request
+    async def wait() -> None:
+        leaves.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            called.append("cancelled")
+
+    leaves = asyncio.Event()
+    run(ask_loop(Request("/cellar/", leaves=leaves)))
+    assert called == ["cancelled", "teardown"]
+
+
 # What others do meanwhile
 
 
@@ -800,6 +954,10 @@ def _context() -> RequestContext:
 
 async def _text() -> str:
     return "text"
+
+
+async def _nothing() -> None:
+    pass
 
 
 async def _name() -> str:

@@ -5,25 +5,27 @@ coroutine of a gateway. Together they take half of the time that `answer` does.
 Must not know: any one protocol; routes, sessions.
 
 How it works: ``begin`` looks whether all that the long way has stages for is absent: hooks,
-receivers of signals, middleware, and so on. ``finish`` looks again, for the view may have
-changed that, or another request meanwhile. Either gives a request back to the long way when there
-is something, which then goes on from there.
+receivers of signals, middleware, and so on. Only hooks before the view may be there, if they are
+``async def``. ``finish`` looks again, for the view may have changed that, or another request
+meanwhile. Either gives a request back to the long way when there is something, which then goes on
+from there.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from io import BytesIO
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from werkzeug.exceptions import HTTPException
 
 from .. import driver
-from ..async_driver import LoopContext, complete
+from ..async_driver import LoopContext, are_async, complete
 from ..ctx import _MISSING
 from ..globals import _current_ctx, _pop_ctx, _push_ctx
-from ..hooks import Hooks, changes
+from ..hooks import Hooks, changes, hooks_for
 from ..sessions import must_save_unopened
 from ..signals import (
     appcontext_popped,
@@ -86,10 +88,12 @@ def begin(app: Flask, short: _Short, exchange: Exchange) -> Coroutine[Any, Any, 
             not exchange.is_bare
             or exchange.host not in short.hosts_on_loops
             or exchange.method not in _METHODS
-            or (short.quiet_at is not changes.mark and not _is_quiet(app, short))
             or app.url_map.has_own_converters
             or app.config["TRUSTED_HOSTS"] is not None
         ):
+            return None
+        is_quiet = short.quiet_at is changes.mark
+        if not (is_quiet or short.hooks_at is changes.mark or _look(app, short)):
             return None
         found = short.find(exchange.path, exchange.method)
         if found is None:
@@ -98,6 +102,12 @@ def begin(app: Flask, short: _Short, exchange: Exchange) -> Coroutine[Any, Any, 
         view = short.view_functions[rule.endpoint]
         if view not in short.quick_views:
             return None
+        before: Sequence[list[Any]] = ()
+        if not is_quiet:
+            before = hooks_for(app.before_request_funcs, rule.endpoint)
+            for hooks in before:
+                if not are_async(app, hooks):
+                    return None
     except HTTPException as e:
         exchange.no_page = e.with_traceback(None)
         return None
@@ -120,12 +130,33 @@ def begin(app: Flask, short: _Short, exchange: Exchange) -> Coroutine[Any, Any, 
         watches = watches_of(app, loop)
     exchange.watches = watches
     watches.young[exchange] = _task_on(loop)
+    if any(before):
+        return _after_hooks(app, short, exchange, before)
     try:
         running: Any = view(**args) if args else view()
         return running  # type: ignore[no-any-return]
     except TypeError as e:
         # It has other parameters than the rule.
         return _raise(e)
+
+
+async def _after_hooks(
+    app: Flask, short: _Short, exchange: Exchange, before: Sequence[list[Any]]
+) -> Any:
+    """What the first of the functions *before* the view returns, or else the view."""
+    for hooks in before:
+        for hook in hooks:
+            rv = await hook()
+            if rv is not None:
+                return rv
+    rule, args = exchange._found
+    if exchange._ctx is not None and (request := exchange._ctx._request) is not None:
+        # A hook may have put something else into it.
+        if request.routing_exception is not None:
+            app.raise_routing_exception(request)
+        rule, args = request.url_rule, request.view_args  # type: ignore[assignment]
+    rv = short.view_functions[rule.endpoint](**args)
+    return await rv if type(rv) is CoroutineType else rv
 
 
 def finish(app: Flask, short: _Short, exchange: Exchange, rv: Any) -> Response | Ready | None:
@@ -139,7 +170,7 @@ def finish(app: Flask, short: _Short, exchange: Exchange, rv: Any) -> Response |
     if (
         app._short is not short
         or (kind is not str and kind is not dict and kind is not list and kind is not Response)
-        or (short.quiet_at is not changes.mark and not _is_quiet(app, short))
+        or (short.quiet_at is not changes.mark and not _ends_quietly(app, short, exchange))
         or app.teardown_appcontext_funcs
     ):
         return None
@@ -206,23 +237,35 @@ def _is_over(ctx: LoopContext, response: Response | Ready) -> bool:
     return ctx._background is None and (ctx._session is None or type(response) is tuple)
 
 
-def _is_quiet(app: Flask, short: _Short) -> bool:
-    """Whether no hook of *app* and no receiver of a signal has a say in a request; and keep that.
+def _look(app: Flask, short: _Short) -> bool:
+    """Find out whether nobody but hooks of *app* has a say in its requests, and whether there are
+    hooks at all; and keep that.
 
     To ask them all for each request would be a tenth of it.
     """
     mark = changes.mark
-    registries = (
-        app.before_request_funcs,
-        app.url_value_preprocessors,
-        app.after_request_funcs,
-        app.teardown_request_funcs,
-    )
-    if any(registries) or any(signal.receivers for signal in _SIGNALS):
+    registries = (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs)
+    if (
+        not all(type(registry) is Hooks for registry in (*registries, app.url_value_preprocessors))
+        or app.url_value_preprocessors
+        or any(signal.receivers for signal in _SIGNALS)
+    ):
         return False
-    if all(type(registry) is Hooks for registry in registries):
+    if not any(registries):
         short.quiet_at = mark
+    short.hooks_at = mark
     return True
+
+
+def _ends_quietly(app: Flask, short: _Short, exchange: Exchange) -> bool:
+    """Whether no hook is to be called after the view of *exchange*."""
+    if short.hooks_at is not changes.mark and not _look(app, short):
+        return False
+    ctx = exchange._ctx
+    endpoint = exchange._found[0].endpoint if ctx is None else ctx._endpoint()
+    return not any(hooks_for(app.after_request_funcs, endpoint)) and not any(
+        hooks_for(app.teardown_request_funcs, endpoint)
+    )
 
 
 async def _raise(e: Exception) -> NoReturn:
