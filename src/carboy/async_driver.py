@@ -12,10 +12,10 @@ costs no more than a look.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextvars import Token, copy_context
 from itertools import chain
-from threading import Lock
+from threading import RLock
 from types import CoroutineType
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
@@ -55,8 +55,9 @@ T = TypeVar("T")
 
 _new: Final = object.__new__
 
-#: Held while something is made that two threads may ask a request for at once.
-_making: Final = Lock()
+#: Held while something is made that two threads may ask a request for at once; or the same one, in
+#: the middle of that, by what the garbage collector runs.
+_making: Final = RLock()
 
 
 class LoopContext(RequestContext):
@@ -396,27 +397,10 @@ def _send(signal: Any, app: Flask, response: Response | None = None) -> None:
     signal.send(app, _async_wrapper=app.ensure_sync, **more)
 
 
-def are_async(app: Flask, hooks: Sequence[object]) -> bool:
-    """Whether all *hooks* are ``async def``."""
-    short = app._short
-    try:
-        # To ask each hook each time would be 4 % of a request with three.
-        if short is not None and short.async_hooks.issuperset(hooks):
-            return True
-    except TypeError:
-        # One of them cannot be in a set.
-        return all(map(is_async, hooks))
-    if not all(map(is_async, hooks)):
-        return False
-    if short is not None:
-        short.async_hooks.update(hooks)
-    return True
-
-
 async def _preprocess(app: Flask, ctx: RequestContext) -> ft.ResponseReturnValue | None:
     endpoint = ctx._endpoint()
     hooks = list(chain(*hooks_for(app.before_request_funcs, endpoint)))
-    if any(hooks_for(app.url_value_preprocessors, endpoint)) or not are_async(app, hooks):
+    if any(hooks_for(app.url_value_preprocessors, endpoint)) or not all(map(is_async, hooks)):
         return await _plain(app, ctx, driver.preprocess, app, ctx)
     for hook in hooks:
         rv: Any = await hook()  # type: ignore[misc]
@@ -430,7 +414,7 @@ async def _process(app: Flask, ctx: RequestContext, response: Response) -> Respo
     if app.after_request_funcs:
         lists = hooks_for(app.after_request_funcs, ctx._endpoint())
         hooks.extend(reversed(list(chain(*lists))))
-    if not are_async(app, hooks):
+    if not all(map(is_async, hooks)):
         return await _plain(app, ctx, driver.process, app, ctx, response)
     for hook in hooks:
         response = await hook(response)
@@ -530,7 +514,7 @@ async def conclude(app: Flask, ctx: RequestContext) -> None:
 async def _teardown(app: Flask, ctx: RequestContext, error: BaseException | None) -> None:
     lists = hooks_for(app.teardown_request_funcs, ctx._endpoint())
     hooks = list(chain(*lists))[::-1]
-    if request_tearing_down.receivers or not are_async(app, hooks):
+    if request_tearing_down.receivers or not all(map(is_async, hooks)):
         await _plain(app, ctx, driver.teardown, app, ctx, error)
         return
     for hook in hooks:

@@ -82,7 +82,6 @@ class _Short:
     """What the short way uses of an application, looked up once; see ``Pipeline._examine``."""
 
     __slots__ = (
-        "async_hooks",
         "content_type",
         "encode",
         "find",
@@ -128,10 +127,8 @@ class _Short:
         self.hosts_on_loops: set[str | bytes | None] = set()
         #: The mark at which no hook and no receiver of a signal had a say in a request.
         self.quiet_at: object = None
-        #: The mark at which nobody else but hooks of its stages had.
+        #: The mark at which nobody had but hooks that are called before, after and at the end.
         self.hooks_at: object = None
-        #: Hooks that were found to be ``async def``.
-        self.async_hooks: set[object] = set()
         #: Views that were found to be ``async def``, if they can be all that answers on a loop.
         self.quick_views: set[object] = set()
 

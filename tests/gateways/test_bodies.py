@@ -202,7 +202,11 @@ class TestLimit:
         assert answer.text == "thanks"
 
 
-@pytest.mark.parametrize("fields", [[("content-length", "10")], CHUNKED], ids=["sized", "chunked"])
+@pytest.mark.parametrize(
+    "fields",
+    [[("content-length", "10")], [("content-length", "9" * 20)], CHUNKED],
+    ids=["sized", "huge", "chunked"],
+)
 def test_a_body_that_ends_early_does_not_reach_a_view(
     echo: Flask, ask_loop: Ask, fields: list[tuple[str, str]]
 ) -> None:
@@ -211,6 +215,12 @@ def test_a_body_that_ends_early_does_not_reach_a_view(
     answer = run(ask_loop("/", "POST", fields=fields, body=(b"abc",), is_cut=True))
     assert answer.status is None
     assert called == []
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_length_goes_before_chunks_in_any_order(echo: Flask, ask_loop: Ask, order: int) -> None:
+    fields = [("content-length", "0"), *CHUNKED][::order]
+    assert run(ask_loop("/", "POST", fields=fields, body=(b"abc",))).body == b""
 
 
 def test_over_http_2_without_a_length_it_does_not_either(echo: Flask, ask_loop: Ask) -> None:

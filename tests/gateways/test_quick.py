@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from werkzeug.exceptions import Gone
+from werkzeug.local import LocalProxy
 
 from carboy import (
     Blueprint,
@@ -636,11 +637,17 @@ def test_a_hook_that_changes_what_is_called(app: Flask, ask_loop: Ask) -> None:
     def other(name: str) -> str:
         return f"other {name}"
 
+    @app.get("/no/arguments")
+    async def without() -> str:
+        return "without"
+
     @app.before_request
     async def change() -> None:
-        name = request.path[1:]
+        name = request.path[1:].partition("/")[0]
         if name == "arguments":
             request.view_args = {"name": "changed"}
+        elif name == "no":
+            request.view_args = None
         elif name == "rule":
             request.url_rule = next(app.url_map.iter_rules("other"))
         elif name == "view":
@@ -650,9 +657,70 @@ def test_a_hook_that_changes_what_is_called(app: Flask, ask_loop: Ask) -> None:
 
     assert run(ask_loop("/nothing")).text == "view nothing"
     assert run(ask_loop("/arguments")).text == "view changed"
+    assert run(ask_loop("/no")).status == 500
+    assert run(ask_loop("/no/arguments")).text == "without"
     assert run(ask_loop("/rule")).text == "other rule"
     assert run(ask_loop("/exception")).status == 410
     assert run(ask_loop("/view")).text == "other view"
+
+
+def test_a_plain_hook_that_is_registered_by_an_async_one(app: Flask, ask_loop: Ask) -> None:
+    loops: list[object] = []
+    hooks: list[Any] = app.before_request_funcs[None]
+
+    @app.before_request
+    async def register() -> None:
+        hooks[1:] = [lambda: loops.append(asyncio._get_running_loop())]
+
+    app.get("/")(_path)
+    assert run(ask_loop()).text == "/"
+    assert loops == []
+    assert run(ask_loop()).text == "/"
+    assert loops == [None]
+
+
+@pytest.mark.parametrize("name", ["before_request_funcs", "after_request_funcs"])
+def test_a_hook_behind_a_proxy(app: Flask, ask_loop: Ask, name: str) -> None:
+    async def hook(*args: Any) -> Any:
+        called.append(current_app.name)
+        return args[0] if args else None
+
+    called: list[str] = []
+    app.extensions["hook"] = hook
+    getattr(app, name)[None] = [LocalProxy(lambda: current_app.extensions["hook"])]
+    app.get("/")(_path)
+    for _ in range(2):
+        assert run(ask_loop()).text == "/"
+    assert called == [app.name] * 2
+
+
+def test_a_rule_that_is_none(app: Flask, ask_loop: Ask) -> None:
+    app.before_request(_nothing)
+
+    @app.get("/")
+    async def view() -> str:
+        request.url_rule = "no rule"  # type: ignore[assignment]
+        return "text"
+
+    assert run(ask_loop()).text == "text"
+
+
+def test_functions_for_one_request_go_with_it(app: Flask, ask_loop: Ask) -> None:
+    kept: list[weakref.ref[Any]] = []
+
+    @app.get("/")
+    async def view() -> str:
+        async def after(response: Response) -> Response:
+            return response
+
+        after_this_request(after)
+        kept.append(weakref.ref(after))
+        return ""
+
+    run(ask_loop())
+    run(ask_loop())
+    gc.collect()
+    assert [ref() for ref in kept] == [None, None]
 
 
 def test_a_client_that_leaves_in_a_hook(app: Flask, ask_loop: Ask, called: list[str]) -> None:

@@ -147,7 +147,7 @@ class _HTTP(Exchange):
             elif name == b"content-length":
                 self.announced = value
                 self.may_have_body = value != b"0"
-            else:
+            elif self.announced is None:
                 self.may_have_body = True
         self.host = host
         self.has_cookies = cookies is not None

@@ -62,22 +62,20 @@ class Exchange(Arrival, ABC):
 
     @property
     def environ(self) -> WSGIEnvironment:
-        environ = self._environ
-        if environ is None:
+        if self._environ is None:
             # Two threads must not get one each.
             with _making:
-                environ = self._environ
-                if environ is None:
-                    environ = self._make_environ()
+                made = self._environ or self._make_environ()
+                if self._environ is None:
                     if self.body is not None:
-                        environ["wsgi.input"] = self.body
-                    self._environ = environ
-        return environ
+                        made["wsgi.input"] = self.body
+                    self._environ = made
+        return self._environ
 
     @property
     def content_length(self) -> int | None:
         length = self.announced
-        if length is not None and length.isascii() and length.isdigit() and len(length) < 16:
+        if length is not None and length.isascii() and length.isdigit() and len(length) < 600:
             return int(length)
         return None
 

@@ -4,9 +4,9 @@ Lives here: what comes before such a view and what comes after it, as two functi
 coroutine of a gateway. Together they take half of the time that `answer` does.
 Must not know: any one protocol; routes, sessions.
 
-How it works: ``begin`` looks whether all that the long way has stages for is absent: hooks,
-receivers of signals, middleware, and so on. Only hooks before the view may be there, if they are
-``async def``. ``finish`` looks again, for the view may have changed that, or another request
+How it works: ``begin`` looks whether all is absent that the long way has stages for until the view
+is called: plain hooks, receivers of signals, middleware, and so on. ``finish`` looks for what comes
+after the view, and again for the rest, for the view may have changed that, or another request
 meanwhile. Either gives a request back to the long way when there is something, which then goes on
 from there.
 """
@@ -14,15 +14,16 @@ from there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from io import BytesIO
+from itertools import chain
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from werkzeug.exceptions import HTTPException
 
 from .. import driver
-from ..async_driver import LoopContext, are_async, complete
+from ..async_driver import LoopContext, complete
 from ..ctx import _MISSING
 from ..globals import _current_ctx, _pop_ctx, _push_ctx
 from ..hooks import Hooks, changes, hooks_for
@@ -102,17 +103,17 @@ def begin(app: Flask, short: _Short, exchange: Exchange) -> Coroutine[Any, Any, 
         view = short.view_functions[rule.endpoint]
         if view not in short.quick_views:
             return None
-        before: Sequence[list[Any]] = ()
+        before: list[Any] = []
         if not is_quiet:
-            before = hooks_for(app.before_request_funcs, rule.endpoint)
-            for hooks in before:
-                if not are_async(app, hooks):
-                    return None
+            before.extend(chain(*hooks_for(app.before_request_funcs, rule.endpoint)))
+            if not all(map(driver.is_async, before)):
+                return None
     except HTTPException as e:
         exchange.no_page = e.with_traceback(None)
         return None
-    except (KeyError, TypeError):
-        # There is no view or setting, or a view that cannot be in a set.
+    except Exception:
+        # There is no view or setting, a view that cannot be in a set, or a hook that cannot say
+        # here what it is. What to do about it is known to the long way.
         return None
     # It stands for one.
     token = _push_ctx(exchange)  # type: ignore[arg-type]
@@ -130,7 +131,7 @@ def begin(app: Flask, short: _Short, exchange: Exchange) -> Coroutine[Any, Any, 
         watches = watches_of(app, loop)
     exchange.watches = watches
     watches.young[exchange] = _task_on(loop)
-    if any(before):
+    if before:
         return _after_hooks(app, short, exchange, before)
     try:
         running: Any = view(**args) if args else view()
@@ -140,22 +141,20 @@ def begin(app: Flask, short: _Short, exchange: Exchange) -> Coroutine[Any, Any, 
         return _raise(e)
 
 
-async def _after_hooks(
-    app: Flask, short: _Short, exchange: Exchange, before: Sequence[list[Any]]
-) -> Any:
+async def _after_hooks(app: Flask, short: _Short, exchange: Exchange, before: list[Any]) -> Any:
     """What the first of the functions *before* the view returns, or else the view."""
-    for hooks in before:
-        for hook in hooks:
-            rv = await hook()
-            if rv is not None:
-                return rv
+    for hook in before:
+        rv = await hook()
+        if rv is not None:
+            return rv
     rule, args = exchange._found
     if exchange._ctx is not None and (request := exchange._ctx._request) is not None:
         # A hook may have put something else into it.
         if request.routing_exception is not None:
             app.raise_routing_exception(request)
         rule, args = request.url_rule, request.view_args  # type: ignore[assignment]
-    rv = short.view_functions[rule.endpoint](**args)
+    view = short.view_functions[rule.endpoint]
+    rv = view(**args) if args else view()
     return await rv if type(rv) is CoroutineType else rv
 
 
@@ -262,10 +261,14 @@ def _ends_quietly(app: Flask, short: _Short, exchange: Exchange) -> bool:
     if short.hooks_at is not changes.mark and not _look(app, short):
         return False
     ctx = exchange._ctx
-    endpoint = exchange._found[0].endpoint if ctx is None else ctx._endpoint()
-    return not any(hooks_for(app.after_request_funcs, endpoint)) and not any(
-        hooks_for(app.teardown_request_funcs, endpoint)
-    )
+    try:
+        endpoint = exchange._found[0].endpoint if ctx is None else ctx._endpoint()
+        return not any(hooks_for(app.after_request_funcs, endpoint)) and not any(
+            hooks_for(app.teardown_request_funcs, endpoint)
+        )
+    except Exception:
+        # It is raised again where it is handled, if anybody asks there.
+        return False
 
 
 async def _raise(e: Exception) -> NoReturn:

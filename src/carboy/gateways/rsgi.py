@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .. import connections
 from ..websocket_driver import serve
-from ..wrappers.response import at_hand
+from ..wrappers.response import Response, at_hand
 from ..wrappers.websocket import (
     ABNORMAL,
     BEFORE_OR_ELSEWHERE,
@@ -98,6 +98,9 @@ async def _answer(app: Flask, scope: Scope, protocol: Any) -> None:
         if type(response) is tuple:
             status, fields, body = at_hand(response, "GET")  # type: ignore[misc]
             protocol.response_bytes(status, _lower(fields) if len(fields) > 2 else fields, body)
+            return
+        if type(response) is Response and (whole := response._at_hand("GET")):
+            exchange.send_whole(*whole)
             return
         if response is None:
             rest = go_on(app, short, exchange, rv)

@@ -200,7 +200,10 @@ class Request(werkzeug.wrappers.Request):
         super().__init_subclass__(**kwargs)
         cls._reads_environ = cls.query_string is Request.query_string
         cls._has_plain_headers = cls.headers is Request.headers
-        cls._can_wait = cls.environ is Request.environ and cls.__setattr__ is Request.__setattr__
+        cls._can_wait = all(
+            getattr(cls, name) is getattr(Request, name)
+            for name in ("environ", "__setattr__", "__getattribute__")
+        )
 
     def __init__(
         self,
