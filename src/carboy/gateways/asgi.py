@@ -114,6 +114,8 @@ class _HTTP(Exchange):
     upgrades = False
     may_have_body = False
 
+    _cookies = b""
+    _content_type: bytes | None = None
     _more = True
     _all_received: asyncio.Future[None] | None = None
 
@@ -128,36 +130,39 @@ class _HTTP(Exchange):
             self.root_path = root_path.rstrip("/")
         self.path = path if path.isascii() else decoded(path)
         host: bytes | None = None
-        cookies: bytes | None = None
-        content_type: bytes | None = None
+        has_cookies = False
+        is_bare = True
         if scope.get("http_version", "1.1") > "1.1":
             # A body need not be announced.
             self.may_have_body = True
+            is_bare = False
         for name, value in scope["headers"]:
             if name not in _TELLING:
                 continue
             if name == b"host":
                 host = b"%b,%b" % (host, value) if host else value
             elif name == b"cookie":
-                cookies = value if cookies is None else b"%b; %b" % (cookies, value)
+                self._cookies = b"%b; %b" % (self._cookies, value) if has_cookies else value
+                has_cookies = True
             elif name == b"content-type":
-                content_type = value if content_type is None else b"%b,%b" % (content_type, value)
-            elif name == b"upgrade":
-                self.upgrades = True
-            elif name == b"content-length":
-                self.announced = value
-                self.may_have_body = value != b"0"
-            elif self.announced is None:
-                self.may_have_body = True
+                before = self._content_type
+                self._content_type = value if before is None else b"%b,%b" % (before, value)
+            else:
+                is_bare = False
+                if name == b"upgrade":
+                    self.upgrades = True
+                elif name == b"content-length":
+                    self.announced = value
+                    self.may_have_body = value != b"0"
+                elif self.announced is None:
+                    self.may_have_body = True
         self.host = host
-        self.has_cookies = cookies is not None
-        self._cookies = cookies
-        self._content_type = content_type
-        self.is_bare = not self.may_have_body and not self.upgrades
+        self.has_cookies = has_cookies
+        self.is_bare = is_bare or not (self.may_have_body or self.upgrades)
 
     @property
     def cookies(self) -> str:
-        return "" if self._cookies is None else self._cookies.decode("latin-1")
+        return self._cookies.decode("latin-1")
 
     @property
     def query(self) -> str:
