@@ -43,6 +43,8 @@ COPIES = {"upload"}
 REQUESTS, TURNS = 4, 4
 
 ASYNC = {"carboy-async": "async over ASGI", **dict.fromkeys(OVER_RSGI, "async over RSGI")}
+#: What requests to async views may ask for without an environ, and hooks.
+ON_LOOPS = ("query", "cookies", "json-in", "blueprint")
 UPDATE = "`make guard-update`"
 
 
@@ -173,9 +175,10 @@ def _instructions(valgrind: str) -> dict[str, float]:
 
 
 def pairs() -> list[instructions.Pair]:
-    """The sides and scenarios that are guarded: all but waiting, and hello on loops."""
+    """The sides and scenarios that are guarded: all but waiting, and some on loops."""
     keys = [key for key in SCENARIOS if key not in {"sleeps", *FRAMEWORKS["carboy"].lacks}]
-    return [*(("carboy", key) for key in keys), *((name, "hello") for name in ASYNC)]
+    on_loops = [*((name, "hello") for name in ASYNC), *(("carboy-async", key) for key in ON_LOOPS)]
+    return [*(("carboy", key) for key in keys), *on_loops]
 
 
 def compare(was: Figures, now: Figures) -> list[Row]:
