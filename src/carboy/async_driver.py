@@ -15,9 +15,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextvars import Token, copy_context
 from itertools import chain
-from threading import RLock
 from types import CoroutineType
-from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.exceptions import HTTPException
 
@@ -52,12 +51,6 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-
-_new: Final = object.__new__
-
-#: Held while something is made that two threads may ask a request for at once; or the same one, in
-#: the middle of that, by what the garbage collector runs.
-_making: Final = RLock()
 
 
 class LoopContext(RequestContext):
@@ -116,23 +109,12 @@ class LoopContext(RequestContext):
             return super()._mount()
         return self.asked.root_path
 
-    @property
-    def request(self) -> Request:
-        """The request, which can do without the environment until somebody wants that."""
-        request = self._request
-        if request is None:
-            request = self._request = _new(self.app.request_class)
-            if self._environ is None and request._can_wait:
-                request._asked = self.asked
-            else:
-                request.environ = self.environ
-            if self._found is not None:
-                request.url_rule, request.view_args = self._found
-        return request
-
-    @request.setter
-    def request(self, value: Request) -> None:
-        self._request = value
+    def _equip(self, request: Request) -> None:
+        # It can do without the environment until somebody wants that.
+        if self._environ is None and request._can_wait:
+            request._asked = self.asked
+        else:
+            super()._equip(request)
 
 
 # What programs show of it.
@@ -227,13 +209,8 @@ class Arrival(ABC):
             if self._token is not None:
                 ctx._pushes = (self._token, None)
                 ctx._app_ctx = ctx._request_ctx = ctx
-                # Another thread may have done the same. `__dict__.setdefault` would be a tenth of a
-                # request that asks for its context, for Python would have to make a dictionary.
-                with _making:
-                    if self._ctx is None:
-                        self._ctx = ctx
-                    else:
-                        ctx = self._ctx
+                # Another thread may have done the same.
+                ctx = self.__dict__.setdefault("_ctx", ctx)
         if _current_ctx(None) is self:  # type: ignore[comparison-overlap]
             _push_ctx(ctx)
         return ctx

@@ -143,7 +143,7 @@ class RequestContext(AppContext):
         if request is None:
             # Only ``_of`` leaves it out, for a class with the stock constructor.
             request = self._request = _new(self.app.request_class)
-            request.environ = self.environ
+            self._equip(request)
             if self._found is not None:
                 request.url_rule, request.view_args = self._found
         return request
@@ -151,6 +151,10 @@ class RequestContext(AppContext):
     @request.setter
     def request(self, value: Request) -> None:
         self._request = value
+
+    def _equip(self, request: Request) -> None:
+        """Give *request* what it is about."""
+        request.environ = self.environ
 
     @property
     def g(self) -> _AppCtxGlobals:

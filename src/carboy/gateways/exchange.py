@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from werkzeug.exceptions import ClientDisconnected
 
-from ..async_driver import Arrival, _making
+from ..async_driver import Arrival
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -62,15 +62,14 @@ class Exchange(Arrival, ABC):
 
     @property
     def environ(self) -> WSGIEnvironment:
-        if self._environ is None:
-            # Two threads must not get one each.
-            with _making:
-                made = self._environ or self._make_environ()
-                if self._environ is None:
-                    if self.body is not None:
-                        made["wsgi.input"] = self.body
-                    self._environ = made
-        return self._environ
+        environ = self._environ
+        if environ is None:
+            environ = self._make_environ()
+            if self.body is not None:
+                environ["wsgi.input"] = self.body
+            # Another thread may have done the same.
+            environ = self.__dict__.setdefault("_environ", environ)
+        return environ
 
     @property
     def content_length(self) -> int | None:

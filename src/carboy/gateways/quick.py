@@ -227,7 +227,7 @@ def finish(app: Flask, short: _Short, exchange: Exchange, rv: Any) -> Response |
     if ctx is not None:
         ctx._forget()
         # Either holds the other.
-        exchange._ctx = None
+        del exchange._ctx
     return response
 
 
@@ -289,5 +289,5 @@ def go_on(
     """
     ctx = exchange._context()
     exchange._token = None
-    exchange._ctx = None
+    del exchange._ctx
     return finished(app, exchange, ctx, complete(app, ctx, short, rv, error))
